@@ -1,8 +1,8 @@
 """Every setting of Atrium, read from the environment.
 
-A variable is looked for in the process environment, then in ``.env`` beside ``manage.py``, then in ``ATRIUM_HOME/env``,
-which ``manage.py up`` writes with the addresses of its private servers and the keys it made. ``.env.example`` names them
-all.
+A variable is looked for in the process environment, then in ``.env`` beside ``manage.py``, then in
+``ATRIUM_HOME/env``, which ``manage.py up`` writes with the addresses of its private servers and the keys it made.
+``.env.example`` names them all.
 """
 
 import re
