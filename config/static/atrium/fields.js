@@ -1,0 +1,32 @@
+// Small comforts of forms: show a password, and do not send one form twice.
+for (const button of document.querySelectorAll("[data-reveal]")) {
+  const input = document.getElementById(button.dataset.reveal);
+  button.hidden = false;
+  button.setAttribute("aria-pressed", "false");
+  button.setAttribute("aria-label", "Show the password");
+  button.addEventListener("click", () => {
+    const shown = input.type === "text";
+    input.type = shown ? "password" : "text";
+    button.textContent = shown ? "Show" : "Hide";
+    button.setAttribute("aria-pressed", String(!shown));
+  });
+}
+
+for (const form of document.querySelectorAll("form[method=post]")) {
+  form.addEventListener("submit", (event) => {
+    const button = event.submitter;
+    if (form.dataset.sent) return event.preventDefault();
+    form.dataset.sent = "yes";
+    button?.setAttribute("aria-busy", "true");
+  });
+}
+
+// A page that comes back out of the browser's memory ("back") is ready to be sent again.
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) {
+    delete form.dataset.sent;
+    form.querySelector("[aria-busy]")?.removeAttribute("aria-busy");
+  }
+});
+
+document.querySelector("[aria-invalid=true]")?.focus();

@@ -1,0 +1,42 @@
+"""The front page: what Atrium is and where everything stands."""
+
+from typing import NamedTuple
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+
+class Room(NamedTuple):
+    """One card of the front page; ``icon`` names a symbol of ``atrium/icons.svg``."""
+
+    title: str
+    url: str
+    icon: str
+    text: str
+
+
+ROOMS = (
+    Room("Messages", "/messager/", "chat", "Write to one person, to several, or to everybody who is online right now."),
+    Room("Trends", "/trends/", "chart", "Megatrends drawn as charts, with filters and the table behind them."),
+    Room("Notes API", "/swagger/#/notes", "note", "Notes, checklists, labels, sharing and reminders, by REST."),
+    Room("Contacts API", "/swagger/#/contacts", "contacts", "Upload a sheet of contacts and watch every row find its place."),
+    Room("Swagger", "/swagger/", "code", "Every call, to be tried from the browser."),
+    Room("Redoc", "/redoc/", "book", "The same reference, made for reading."),
+    Room("Admin", "/admin/", "shield", "Every table, for staff."),
+    Room("Health", "/readyz/", "pulse", "Postgres, Redis, storage and the worker, each by name."),
+)
+
+
+@require_safe
+def landing(request: HttpRequest) -> HttpResponse:
+    """``GET /``."""
+    mail_stays_here = settings.EMAIL_BACKEND == "config.mail.FileBackend"
+    context = {
+        "rooms": ROOMS,
+        "base": settings.PUBLIC_URL,
+        "mail_stays_here": mail_stays_here,
+        "mail_dir": settings.MAIL_DIR.name if mail_stays_here else "",
+    }
+    return render(request, "landing.html", context)
