@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    """Who people are, how they sign in, and on which devices they are signed in."""
+
+    name = "accounts"
+
+    def ready(self) -> None:
+        from . import schema, signals  # noqa: F401  connected by being imported

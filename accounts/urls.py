@@ -1,0 +1,5 @@
+"""``/api/v1/auth/``."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,157 @@
+"""The admin's look and its rules: every table is there, and what hands would break is read-only."""
+
+from typing import Any
+
+import axes.admin
+import django.contrib.auth.admin
+import django_celery_results.admin
+from axes.models import AccessAttempt, AccessLog
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.db import models
+from django.http import HttpRequest
+from django_celery_beat.admin import ClockedScheduleAdmin as BeatClockedAdmin
+from django_celery_beat.admin import CrontabScheduleAdmin as BeatCrontabAdmin
+from django_celery_beat.admin import PeriodicTaskAdmin as BeatPeriodicTaskAdmin
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from django_celery_results.models import GroupResult, TaskResult
+from unfold.admin import ModelAdmin as UnfoldModelAdmin
+
+from .models import CacheGeneration, IdempotencyKey, OutgoingMail
+
+
+class ModelAdmin(UnfoldModelAdmin):
+    """Lists of fifty, counted once."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    compressed_fields = True
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """For rows that the service writes: to look at, not to touch."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+class JobStateFilter(admin.SimpleListFilter):
+    """Rows of config.claims.Job by what became of them."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("waiting", "waiting"), ("done", "done"), ("failed", "failed")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        match self.value():
+            case "waiting":
+                return queryset.filter(done_at=None, failed_at=None)
+            case "done":
+                return queryset.exclude(done_at=None)
+            case "failed":
+                return queryset.exclude(failed_at=None)
+        return queryset
+
+
+@admin.register(OutgoingMail)
+class OutgoingMailAdmin(ReadOnlyAdmin):
+    list_display = ("id", "to", "template", "created_at", "attempts", "done_at", "failed_at", "error")
+    list_filter = (JobStateFilter, "template")
+    search_fields = ("to",)
+    exclude = ("context",)
+
+
+@admin.register(CacheGeneration)
+class CacheGenerationAdmin(ReadOnlyAdmin):
+    list_display = ("scope", "value")
+    search_fields = ("scope",)
+
+
+@admin.register(IdempotencyKey)
+class IdempotencyKeyAdmin(ReadOnlyAdmin):
+    list_display = ("id", "user", "endpoint", "status", "created_at")
+    list_filter = ("status",)
+    search_fields = ("endpoint", "user__username")
+    fields = ("user", "endpoint", "key", "status", "created_at")
+
+
+# Their own admin modules are loaded by now, whatever the order of the apps: what they registered gives way to this look.
+THIRD_PARTY = (axes.admin, django.contrib.auth.admin, django_celery_results.admin)
+for model in (
+    Group, PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule, TaskResult, GroupResult,
+    AccessAttempt, AccessLog,
+):  # fmt: skip
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+
+
+@admin.register(Group)
+class GroupAdmin(ModelAdmin):
+    search_fields = ("name",)
+    filter_horizontal = ("permissions",)
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(BeatPeriodicTaskAdmin, ModelAdmin):
+    """Intervals may be changed and tasks paused here; a migrate leaves that alone."""
+
+
+@admin.register(IntervalSchedule)
+class IntervalScheduleAdmin(ModelAdmin):
+    list_display = ("every", "period")
+
+
+@admin.register(CrontabSchedule)
+class CrontabScheduleAdmin(BeatCrontabAdmin, ModelAdmin):
+    pass
+
+
+@admin.register(ClockedSchedule)
+class ClockedScheduleAdmin(BeatClockedAdmin, ModelAdmin):
+    pass
+
+
+@admin.register(SolarSchedule)
+class SolarScheduleAdmin(ModelAdmin):
+    list_display = ("event", "latitude", "longitude")
+
+
+@admin.register(TaskResult)
+class TaskResultAdmin(ReadOnlyAdmin):
+    list_display = ("task_id", "task_name", "status", "date_created", "date_done", "worker")
+    list_filter = ("status", "task_name", "date_done")
+    search_fields = ("task_id", "task_name")
+    date_hierarchy = "date_done"
+
+
+@admin.register(GroupResult)
+class GroupResultAdmin(ReadOnlyAdmin):
+    list_display = ("group_id", "date_done")
+    search_fields = ("group_id",)
+
+
+@admin.register(AccessAttempt)
+class AccessAttemptAdmin(ModelAdmin):
+    """Deleting a row here lets that client try again at once."""
+
+    list_display = ("attempt_time", "ip_address", "username", "failures_since_start")
+    search_fields = ("ip_address", "username")
+    readonly_fields = [field.name for field in AccessAttempt._meta.fields]
+    exclude = ("get_data", "post_data")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(AccessLog)
+class AccessLogAdmin(ReadOnlyAdmin):
+    list_display = ("attempt_time", "ip_address", "username", "logout_time")
+    search_fields = ("ip_address", "username")

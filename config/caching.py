@@ -1,0 +1,155 @@
+"""Reads kept in Redis as the bytes that were sent, with their ETag; never older than the last commit.
+
+What is cached belongs to a *scope* ("notes:17": what user 17 sees of notes; "trends": what everybody sees). A scope has
+a generation in Postgres. A writer moves it with :func:`bump` inside its own transaction, so that the new data and the
+end of the old bytes become visible in the same instant, whether Redis is there or not. A reader asks for the generation
+*before* it reads the data, and keeps the bytes under it: bytes made from older data can only ever lie under an older
+generation. Redis may be away, flushed, or come back with what it had: a request is then answered from Postgres.
+"""
+
+import gzip
+import hashlib
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import redis
+import structlog
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.utils.cache import patch_vary_headers
+from django.utils.http import parse_etags
+from rest_framework.request import Request
+
+from .codecs import dumps
+
+logger = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+REDIS_REST = 5.0  # seconds that this process leaves a Redis alone which has just failed it
+COMPRESS_FROM = 1024  # bytes; below, the header costs as much as it saves
+_rest_until = 0.0
+_client: redis.Redis | None = None
+
+
+def bump(*scopes: str) -> None:
+    """End everything cached under ``scopes`` as of this transaction's commit. Call it inside ``atomic``, last.
+
+    The rows are taken in one order by everybody, so that two writers never wait for each other.
+    """
+    if not scopes:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO config_cachegeneration AS kept (scope, value) "
+            "SELECT scope, 1 FROM unnest(%s::text[]) AS scope ORDER BY scope "
+            "ON CONFLICT (scope) DO UPDATE SET value = kept.value + 1",
+            [sorted(set(scopes))],
+        )
+
+
+def generation(scope: str) -> int:
+    """The present generation of ``scope``; 0 where nothing was ever written."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT value FROM config_cachegeneration WHERE scope = %s", [scope])
+        row = cursor.fetchone()
+    return row[0] if row else 0
+
+
+def cached_response(
+    request: Request | HttpRequest,
+    *,
+    scope: str,
+    produce: Callable[[], object],
+    ttl: int = 120,
+    public: bool = False,
+) -> HttpResponse:
+    """Answer a GET with the cached bytes of ``produce()``, or 304 where the client has them already.
+
+    ``produce`` returns what the answer's JSON is made of (or the bytes themselves), and is called only when nothing is
+    kept. ``ttl`` is in seconds. The key is the scope, its generation, the host and the whole query string: the scope must
+    say who may see the answer. ``public`` answers are also kept compressed for clients that accept gzip.
+    """
+    path = f"{request.get_host()}{request.path}?{urlencode(sorted(request.GET.lists()), doseq=True)}"
+    digest = hashlib.blake2b(path.encode(errors="replace"), digest_size=16).hexdigest()
+    key = f"atrium:read:{scope}:{generation(scope)}:{digest}"
+    compress = public and "gzip" in request.headers.get("Accept-Encoding", "")
+    field = b"gzip" if compress else b"plain"
+
+    body = _get(key, field)
+    if body is None:
+        data = produce()
+        body = data if isinstance(data, bytes) else dumps(data)
+        if compress:
+            body = gzip.compress(body, compresslevel=6, mtime=0) if len(body) >= COMPRESS_FROM else body
+        _put(key, field, body, ttl)
+    return respond(request, body, public=public)
+
+
+def respond(request: Request | HttpRequest, body: bytes, *, public: bool = False, etag: str | None = None) -> HttpResponse:
+    """The answer that carries ``body``, with its ETag, or 304 where ``If-None-Match`` names it."""
+    etag = etag or f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    response: HttpResponse
+    if matches(request.headers.get("If-None-Match"), etag):
+        response = HttpResponseNotModified()
+    else:
+        response = HttpResponse(body, content_type="application/json")
+        if body[:2] == b"\x1f\x8b":
+            response["Content-Encoding"] = "gzip"
+    response["ETag"] = etag
+    response["Cache-Control"] = "no-cache" if public else "private, no-cache"
+    patch_vary_headers(response, ["Accept-Encoding"] if public else ["Authorization", "Cookie"])
+    return response
+
+
+def matches(header: str | None, etag: str) -> bool:
+    """Whether an ``If-Match`` or ``If-None-Match`` header names ``etag`` (weak comparison, RFC 9110 13.1.2)."""
+    if not header:
+        return False
+    known = {tag.removeprefix("W/") for tag in parse_etags(header)}
+    return "*" in known or etag.removeprefix("W/") in known
+
+
+def redis_client() -> redis.Redis:
+    """The process's client of ``REDIS_URL``, with short time-outs: a request waits behind it."""
+    global _client
+    if _client is None:
+        _client = redis.Redis.from_url(
+            settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=1, health_check_interval=30
+        )
+    return _client
+
+
+def guarded(action: Callable[[], T]) -> T | None:
+    """Run ``action``; None while Redis is away, without asking it again for a few seconds."""
+    global _rest_until
+    if time.monotonic() < _rest_until:
+        return None
+    try:
+        return action()
+    except redis.exceptions.RedisError as error:
+        _rest_until = time.monotonic() + REDIS_REST
+        logger.warning("redis_unreachable", error=type(error).__name__)
+        return None
+
+
+def _get(key: str, field: bytes) -> bytes | None:
+    return guarded(lambda: redis_client().hget(key, field))  # type: ignore[arg-type, return-value]
+
+
+def _put(key: str, field: bytes, body: bytes, ttl: int) -> None:
+    def put() -> None:
+        with redis_client().pipeline(transaction=False) as pipe:
+            pipe.hset(key, field, body)
+            pipe.expire(key, ttl)
+            pipe.execute()
+
+    guarded(put)
+
+
+def scopes(prefix: str, ids: Iterable[int]) -> list[str]:
+    """The scopes of several people: ``scopes("notes", [1, 2])`` is ``["notes:1", "notes:2"]``."""
+    return [f"{prefix}:{pk}" for pk in ids]

@@ -1,0 +1,30 @@
+"""Who is at the other end of a request, as far as that can be known."""
+
+import ipaddress
+
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework.request import Request
+
+
+def client_ip(request: HttpRequest | Request) -> str | None:
+    """The client's address: the peer's own, or what the ``TRUSTED_PROXIES`` proxies nearest to us say it is.
+
+    ``X-Forwarded-For`` grows to the right, so with n trusted proxies the n-th entry from the right is the last one that
+    somebody we trust has written. None where that is no address.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    if settings.TRUSTED_PROXIES:
+        chain = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+        if chain:
+            address = chain[-min(settings.TRUSTED_PROXIES, len(chain))]
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return None
+
+
+def user_agent(request: HttpRequest | Request) -> str:
+    """What the client calls itself, printable and at most 300 characters."""
+    said = request.META.get("HTTP_USER_AGENT", "")
+    return "".join(char for char in said if char.isprintable())[:300]

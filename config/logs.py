@@ -1,0 +1,134 @@
+"""One line a happening, on standard output: the process, the request that caused it, and never a secret.
+
+``LOG_FORMAT=console`` is for people, ``json`` for machines. ``X-Request-ID`` is taken from the request when it is sane,
+else made; it is answered, stands in every line, and travels into the tasks that the request causes.
+"""
+
+import logging
+import logging.config
+import os
+import re
+import uuid
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+from django_structlog.middlewares import RequestMiddleware as StructlogMiddleware
+
+SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+SECRETS = re.compile(
+    r"password|secret|token|refresh|^access$|authorization|cookie|^code$|signing|dsn|api_?key|credential", re.IGNORECASE
+)
+# Values that give access wherever they stand: JWTs, the codes of mailed links, signed files, passwords in URLs.
+ACCESS = re.compile(
+    r"(eyJ[\w-]{8,}\.[\w-]+)\.[\w-]*|(/(?:v|r|e|files)/)[^\s/\"']+|(\w+://[^\s:/@]*:)[^\s@/]+@|(\bticket=)[^\s&\"']+"
+)
+
+
+class RequestIDMiddleware:
+    """Gives each request a sane ``X-Request-ID``, and each response the same."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if SANE_ID.fullmatch(given) else uuid.uuid4().hex
+        request.META["HTTP_X_REQUEST_ID"] = request_id
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        return response
+
+
+class RequestMiddleware(StructlogMiddleware):
+    """Logs a request by its method and path: a query string may hold what should not be kept."""
+
+    def format_request(self, request: HttpRequest) -> str:
+        return f"{request.method} {request.path}"
+
+
+def hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Blank what is named like a secret, and what looks like one in any text."""
+    shown = event.pop("links", None)  # the mail files' own links, shown on purpose where there is no mail server
+    for key, value in event.items():
+        if SECRETS.search(key):
+            event[key] = "***"
+        elif isinstance(value, str):
+            event[key] = _mask(value)
+    if shown is not None:
+        event["links"] = shown
+    return event
+
+
+def _mask(text: str) -> str:
+    return ACCESS.sub(lambda m: f"{m[1] or m[2] or m[3] or m[4]}***{'@' if m[3] else ''}", text)
+
+
+def name_process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event["process"] = os.environ.get("ATRIUM_PROCESS", "manage")
+    return event
+
+
+class _Console:
+    """``12:00:00 web     INFO  request_finished  code=200 …``: the process first, so that one stream of all can be read."""
+
+    def __init__(self) -> None:
+        self.inner = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+
+    def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
+        time, process, level = (event.pop(key, "") for key in ("timestamp", "process", "level"))
+        event.pop("logger", None)
+        return f"{time} {process:<8} {level.upper():<7} {self.inner(logger, name, event)}"
+
+
+def configure(options: dict[str, Any]) -> None:
+    """Django's LOGGING_CONFIG: ``options["format"]`` is ``console`` or ``json``."""
+    as_json = options["format"] == "json"
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
+        name_process,
+        structlog.processors.StackInfoRenderer(),
+    ]
+    last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if as_json:
+        last += [structlog.processors.format_exc_info, hide_secrets, structlog.processors.JSONRenderer()]
+    else:
+        last += [structlog.processors.format_exc_info, hide_secrets, _Console()]
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "atrium": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "processors": last,
+                    "foreign_pre_chain": [*shared[:3], structlog.stdlib.ExtraAdder(), *shared[4:]],
+                }
+            },
+            "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "atrium"}},
+            "root": {"handlers": ["stdout"], "level": "INFO"},
+            "loggers": {
+                # The request's own line says the same, with its id.
+                "django.request": {"level": "CRITICAL", "propagate": True},
+                "django.server": {"level": "WARNING", "propagate": True},
+                "celery.app.trace": {"level": "WARNING"},
+                "celery.worker.strategy": {"level": "WARNING"},
+                "celery.beat": {"level": "WARNING"},
+                "django_structlog.celery.receivers": {"level": "WARNING"},
+                "axes": {"level": "WARNING"},
+                "botocore": {"level": "WARNING"},
+                "css_inline": {"level": "WARNING"},
+            },
+        }
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

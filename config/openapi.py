@@ -1,0 +1,85 @@
+"""What every operation says of itself in the OpenAPI description: its tag, and the errors it may answer."""
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_serializer
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+
+REASONS = {
+    400: "Something in the request is wrong; each error names its field.",
+    401: "Not signed in, or the token is no longer good.",
+    403: "It may be seen but not done.",
+    404: "It does not exist, or it is not yours.",
+    409: "The present state forbids it.",
+    412: "`If-Match` named another version.",
+    413: "The upload is too large.",
+    415: "The content type is not one of those listed.",
+    422: "The `Idempotency-Key` was used for other content.",
+    429: "Too many requests; `Retry-After` says when to come again.",
+    503: "Postgres, Redis or the storage is away; `Retry-After` says when to come again.",
+}
+
+
+class ErrorEntrySerializer(serializers.Serializer):
+    code = serializers.CharField(help_text="For programs, such as `required`.")
+    detail = serializers.CharField(help_text="For people.")
+    attr = serializers.CharField(allow_null=True, help_text="The field, such as `items.2.text`; null where none is meant.")
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A field is wrong",
+            {
+                "type": "validation_error",
+                "errors": [{"code": "required", "detail": "This field is required.", "attr": "title"}],
+            },
+            response_only=True,
+        )
+    ]
+)
+class ErrorSerializer(serializers.Serializer):
+    type = serializers.ChoiceField(["validation_error", "client_error", "server_error"])
+    errors = ErrorEntrySerializer(many=True)
+
+
+def errors(*codes: int) -> dict[int, OpenApiResponse]:
+    """The error answers that an operation adds to the common ones, for ``extend_schema(responses=…)``."""
+    return {code: OpenApiResponse(ErrorSerializer, REASONS[code]) for code in codes}
+
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Any unique text, such as a UUID. Repeated with the same content it gets the first answer again.",
+)
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The `ETag` that was read; 412 if it has changed since."
+)
+
+
+class AutoSchema(SpectacularAutoSchema):
+    """Adds the error answers that follow from the kind of operation."""
+
+    def get_tags(self) -> list[str]:
+        parts = self.path.removeprefix("/api/v1/").strip("/").split("/")
+        return [self.view.schema_tag] if hasattr(self.view, "schema_tag") else [parts[0]]
+
+    def _get_response_bodies(self, direction: str = "response") -> Any:
+        responses = super()._get_response_bodies(direction)
+        if direction != "response":
+            return responses
+        codes = [429, 503]
+        if self.method in ("POST", "PUT", "PATCH") or self._get_filter_parameters():
+            codes.append(400)
+        if not any(isinstance(permission, AllowAny) for permission in self.view.get_permissions()):
+            codes.append(401)
+        if "{" in self.path:
+            codes.append(404)
+        for code, answer in errors(*codes).items():
+            if str(code) not in responses:
+                responses[str(code)] = self._get_response_for_code(answer, str(code), direction=direction)
+        return dict(sorted(responses.items()))

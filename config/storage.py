@@ -1,0 +1,78 @@
+"""Files: private, under random keys, reached by links of five minutes. S3, or a folder behind the same storage API."""
+
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.core import signing
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.core.signing import TimestampSigner
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.http import content_disposition_header
+
+from .errors import ServiceUnavailable
+
+_signer = TimestampSigner(salt="atrium.files")
+
+
+class PrivateFileSystemStorage(FileSystemStorage):
+    """Files readable by their owner alone, whose URLs are signed and expire like S3's."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, file_permissions_mode=0o600, directory_permissions_mode=0o700, **kwargs)
+
+    def url(self, name: str | None) -> str:
+        return settings.PUBLIC_URL + reverse("file", args=[_signer.sign_object([name, None])])
+
+
+def random_key(folder: str, suffix: str = "") -> str:
+    """A name nobody can guess, such as ``uploads/3f/3fa9….xlsx``."""
+    name = secrets.token_hex(20)
+    return f"{folder}/{name[:2]}/{name}{suffix}"
+
+
+def signed_url(name: str, *, filename: str | None = None) -> str:
+    """A link to the file of five minutes. With ``filename`` the browser saves it under that name."""
+    if settings.AWS_STORAGE_BUCKET_NAME:
+        disposition = content_disposition_header(True, filename) if filename else None
+        return default_storage.url(  # type: ignore[call-arg]
+            name, parameters={"ResponseContentDisposition": disposition} if disposition else None
+        )
+    return settings.PUBLIC_URL + reverse("file", args=[_signer.sign_object([name, filename])])
+
+
+def serve(request: HttpRequest, token: str) -> HttpResponse:
+    """The file behind a signed link of the local storage; 404 once the link has expired."""
+    try:
+        name, filename = _signer.unsign_object(token, max_age=settings.SIGNED_URL_SECONDS)
+    except signing.BadSignature as error:
+        raise Http404 from error
+    return file_response(name, filename=filename)
+
+
+def file_response(name: str, *, filename: str | None = None) -> HttpResponse:
+    """The file itself; a download where ``filename`` is given, shown in place otherwise."""
+    try:
+        handle = default_storage.open(name)
+    except FileNotFoundError as error:
+        raise Http404 from error
+    response = FileResponse(handle, as_attachment=bool(filename), filename=filename or name.rpartition("/")[2])
+    response["Cache-Control"] = "private, max-age=300"
+    # What people uploaded never runs as a page of this site.
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
+
+
+def check() -> None:
+    """Raise ServiceUnavailable unless the storage can be written to."""
+    try:
+        if settings.AWS_STORAGE_BUCKET_NAME:
+            default_storage.connection.meta.client.head_bucket(Bucket=settings.AWS_STORAGE_BUCKET_NAME)
+        else:
+            settings.FILES_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+            probe = settings.FILES_DIR / f".probe-{secrets.token_hex(4)}"
+            probe.touch(mode=0o600)
+            probe.unlink()
+    except Exception as error:  # boto's, the network's and the file system's alike: the storage is away
+        raise ServiceUnavailable(f"storage: {type(error).__name__}: {error}"[:200]) from error

@@ -1,0 +1,15 @@
+"""When the plumbing's own rows are looked at."""
+
+from celery import shared_task
+
+from . import idempotency, mail
+
+
+@shared_task
+def send_mail() -> int:
+    return mail.send_due()
+
+
+@shared_task
+def forget_expired() -> int:
+    return idempotency.forget_expired()

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class ContactsConfig(AppConfig):
+    """Uploaded address sheets, and the window that keeps one key from being stored twice at once."""
+
+    name = "contacts"

@@ -1,0 +1,5 @@
+"""``/messager/``."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,5 @@
+"""``/trends/``."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []
