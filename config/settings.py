@@ -218,6 +218,7 @@ PERIODIC_TASKS: dict[str, tuple[str, int]] = {
 # --- Accounts, tokens, passwords --------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # usernames are unique without regard to case, by accounts.User.username_lower
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "accounts.backends.EmailOrUsernameBackend",
