@@ -1,0 +1,45 @@
+# One image for every role: `docker run atrium ROLE`, where ROLE is web, events, worker, beat, migrate or flower.
+# docs/operations.md says how it is run, docs/decisions/0010-proving-the-image.md how it is proven.
+
+# May carry a digest, or name a mirror: --build-arg PYTHON_IMAGE=registry.example.org/python:3.13-slim-trixie@sha256:...
+ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-trixie
+
+FROM ${PYTHON_IMAGE} AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /srv/atrium
+RUN python -m venv /opt/venv
+COPY requirements.txt requirements-monitoring.txt ./
+# Wheels only, so that no compiler is needed and no package runs code of its own while it installs.
+RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r requirements.txt -r requirements-monitoring.txt \
+    && /opt/venv/bin/pip uninstall --yes pip
+COPY . .
+# Keys that live for one command: collectstatic needs settings that load, and nothing of them is kept.
+RUN key() { python -c 'import secrets; print(secrets.token_urlsafe(48))'; } \
+    && ATRIUM_HOME=/tmp/build STATIC_ROOT=/srv/static PUBLIC_URL=https://build.invalid \
+       SECRET_KEY="$(key)" JWT_SIGNING_KEY="$(key)" /opt/venv/bin/python manage.py collectstatic --noinput \
+    && /opt/venv/bin/python -m compileall -q /opt/venv/lib /srv/atrium
+
+FROM ${PYTHON_IMAGE} AS atrium
+LABEL org.opencontainers.image.title="Atrium" \
+      org.opencontainers.image.description="Accounts, notes, messages, contacts and trends behind one REST API" \
+      org.opencontainers.image.licenses="MIT"
+# A numeric user, so that an orchestrator can tell that it is not root. Its only places to write are its volumes and /tmp.
+ARG UID=10001
+RUN groupadd --gid "$UID" atrium \
+    && useradd --uid "$UID" --gid "$UID" --no-create-home --home-dir /var/lib/atrium --shell /usr/sbin/nologin atrium \
+    && install -d -m 0750 -o atrium -g atrium /var/lib/atrium /var/lib/atrium/trends /var/lib/atrium/trends/inbox \
+         /var/lib/atrium/trends/backup \
+    && rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /srv /srv
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    ATRIUM_HOME=/var/lib/atrium STATIC_ROOT=/srv/static LOG_FORMAT=json
+WORKDIR /srv/atrium
+USER ${UID}:${UID}
+EXPOSE 8000 8001
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "/srv/atrium/deploy/healthcheck.py"]
+ENTRYPOINT ["python", "-m", "config.processes"]
+CMD ["web"]
