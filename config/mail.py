@@ -95,7 +95,8 @@ class FileBackend(BaseEmailBackend):
         folder = Path(settings.MAIL_DIR)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for message in messages:
-            stem = f"{timezone.now():%Y%m%dT%H%M%S.%f}-{re.sub(r'[^\w.@-]', '_', message.to[0])}"
+            recipient = re.sub(r"[^\w.@-]", "_", message.to[0])
+            stem = f"{timezone.now():%Y%m%dT%H%M%S.%f}-{recipient}"
             part = folder / f".{stem}.part"
             part.touch(mode=0o600)
             part.write_bytes(message.message().as_bytes(linesep="\r\n"))
