@@ -30,7 +30,9 @@ class UserManager(DjangoUserManager["User"]):
         lowered = login.lower()
         return self.filter(email_lower=lowered) if "@" in login else self.filter(username_lower=lowered)
 
-    def create_superuser(self, username: str, email: str | None = None, password: str | None = None, **extra: Any) -> "User":
+    def create_superuser(
+        self, username: str, email: str | None = None, password: str | None = None, **extra: Any
+    ) -> "User":
         """An administrator made on the server needs no mail to prove the address."""
         return super().create_superuser(username, email, password, email_verified_at=Now(), **extra)
 
@@ -42,12 +44,18 @@ class User(AbstractUser):
         max_length=30,
         validators=[
             MinLengthValidator(3),
-            RegexValidator(r"^[A-Za-z0-9]+\Z", "A username is made of the letters A to Z and digits.", "invalid_username"),
+            RegexValidator(
+                r"^[A-Za-z0-9]+\Z", "A username is made of the letters A to Z and digits.", "invalid_username"
+            ),
         ],
     )
     email = models.EmailField(max_length=254)
-    username_lower = models.GeneratedField(expression=Lower("username"), output_field=models.CharField(max_length=30), db_persist=True)
-    email_lower = models.GeneratedField(expression=Lower("email"), output_field=models.CharField(max_length=254), db_persist=True)
+    username_lower = models.GeneratedField(
+        expression=Lower("username"), output_field=models.CharField(max_length=30), db_persist=True
+    )
+    email_lower = models.GeneratedField(
+        expression=Lower("email"), output_field=models.CharField(max_length=254), db_persist=True
+    )
     usercode = models.CharField(max_length=USERCODE_LENGTH, editable=False)
     email_verified_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -100,7 +108,9 @@ class UserProfile(models.Model):
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="profile")
     date_of_birth = models.DateField(null=True, blank=True)
     timezone = models.CharField(max_length=64, default="UTC")
-    image = models.CharField("picture", max_length=200, blank=True, editable=False, help_text="The file's key in the storage.")
+    image = models.CharField(
+        "picture", max_length=200, blank=True, editable=False, help_text="The file's key in the storage."
+    )
 
     class Meta:
         ordering = ("user",)

@@ -14,9 +14,7 @@ SESSION_LIFETIME = timedelta(days=90)
 
 def start_session(*, user: User, ip: str | None = None, user_agent: str = "") -> tuple[UserSession, str, str]:
     """Sign ``user`` in on a new device; returns its session, an access token and a refresh token."""
-    session = UserSession(
-        user=user, ip=ip, user_agent=user_agent[:300], expires_at=timezone.now() + SESSION_LIFETIME
-    )
+    session = UserSession(user=user, ip=ip, user_agent=user_agent[:300], expires_at=timezone.now() + SESSION_LIFETIME)
     refresh = refresh_token(session)
     session.refresh_jti = refresh["jti"]
     session.save(force_insert=True)

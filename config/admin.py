@@ -83,7 +83,7 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
     fields = ("user", "endpoint", "key", "status", "created_at")
 
 
-# Their own admin modules are loaded by now, whatever the order of the apps: what they registered gives way to this look.
+# Their own admin modules are loaded by now, whatever the order of the apps; what they registered gives way to this.
 THIRD_PARTY = (axes.admin, django.contrib.auth.admin, django_celery_results.admin)
 for model in (
     Group, PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule, TaskResult, GroupResult,

@@ -70,8 +70,8 @@ def cached_response(
     """Answer a GET with the cached bytes of ``produce()``, or 304 where the client has them already.
 
     ``produce`` returns what the answer's JSON is made of (or the bytes themselves), and is called only when nothing is
-    kept. ``ttl`` is in seconds. The key is the scope, its generation, the host and the whole query string: the scope must
-    say who may see the answer. ``public`` answers are also kept compressed for clients that accept gzip.
+    kept. ``ttl`` is in seconds. The key is the scope, its generation, the host and the whole query string, so the scope
+    must say who may see the answer. ``public`` answers are also kept compressed for clients that accept gzip.
     """
     path = f"{request.get_host()}{request.path}?{urlencode(sorted(request.GET.lists()), doseq=True)}"
     digest = hashlib.blake2b(path.encode(errors="replace"), digest_size=16).hexdigest()
@@ -89,7 +89,9 @@ def cached_response(
     return respond(request, body, public=public)
 
 
-def respond(request: Request | HttpRequest, body: bytes, *, public: bool = False, etag: str | None = None) -> HttpResponse:
+def respond(
+    request: Request | HttpRequest, body: bytes, *, public: bool = False, etag: str | None = None
+) -> HttpResponse:
     """The answer that carries ``body``, with its ETag, or 304 where ``If-None-Match`` names it."""
     etag = etag or f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
     response: HttpResponse

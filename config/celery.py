@@ -31,8 +31,8 @@ def keep_django_logging(**_: Any) -> None:
 def wake(task: Task, *args: Any) -> None:
     """Send ``task`` once the current transaction has committed, or at once outside of one.
 
-    Never raises and never waits long: the work is a row that beat's sweep finds by itself, so a message that could not be
-    sent costs a few seconds of delay and nothing else.
+    Never raises and never waits long: the work is a row that beat's sweep finds by itself, so a message that could not
+    be sent costs a few seconds of delay and nothing else.
     """
     transaction.on_commit(lambda: _send(task, args))
 

@@ -1,14 +1,15 @@
 """Work that is done later, kept as rows: claimed by one worker, counted, and given up with a reason.
 
-A :class:`Job` row is written in the transaction of the request that asks for it. ``work_through`` does what is due, in two
-commits a row:
+A :class:`Job` row is written in the transaction of the request that asks for it. ``work_through`` does what is due, in
+two commits a row:
 
 1. The claim: with ``FOR UPDATE SKIP LOCKED`` one row is taken, its attempt counted and its next one put off by the
    back-off. This commit comes first so that a row which kills its worker is counted all the same.
 2. The work: the row is locked again, and what the work writes is committed together with the row's end.
 
-The lock of step 2 is the sign of life. While it is held nobody else touches the row, however long it takes, and Postgres
-releases it at the instant the worker dies; then the row is due again after its back-off. There are no leases to renew.
+The lock of step 2 is the sign of life. While it is held nobody else touches the row, however long it takes, and
+Postgres releases it at the instant the worker dies; then the row is due again after its back-off. There are no leases to
+renew.
 """
 
 from collections.abc import Callable
@@ -97,9 +98,9 @@ def work_through(
 ) -> int:
     """Do up to ``limit`` due rows of ``queryset`` and return how many ended done.
 
-    ``work`` gets the locked row inside a transaction and marks it done itself (``row.finish()``, or deletes it). What it
-    raises rolls all of it back: ``Postpone`` puts the row off uncounted, ``GiveUp`` ends it, anything else is an attempt
-    that failed, and the last one ends it. ``on_failed`` is called in the transaction that ends a row as failed.
+    ``work`` gets the locked row inside a transaction and marks it done itself (``row.finish()``, or deletes it). What
+    it raises rolls all of it back: ``Postpone`` puts the row off uncounted, ``GiveUp`` ends it, anything else is an
+    attempt that failed, and the last one ends it. ``on_failed`` is called in the transaction that ends a row as failed.
     """
     done = 0
     for _ in range(limit):

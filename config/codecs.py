@@ -1,4 +1,4 @@
-"""JSON in and out, by orjson: strict about what is not JSON, and bounded in depth where the standard library recurses."""
+"""JSON in and out, by orjson: strict about what is not JSON, and bounded in depth where ``json`` recurses."""
 
 from typing import Any
 
@@ -31,7 +31,9 @@ class JSONParser(BaseParser):
         try:
             return orjson.loads(stream.read())
         except orjson.JSONDecodeError as error:
-            raise ParseError(f"This is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
+            raise ParseError(
+                f"This is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+            ) from error
 
 
 class JSONRenderer(BaseRenderer):

@@ -92,7 +92,7 @@ class ExceptionHandler(StandardizedHandler):
 
 
 class OutageMiddleware:
-    """Answers 503 where Postgres or Redis is away and no API view is there to say so: pages, admin, other middleware."""
+    """Answers 503 where Postgres or Redis is away and no API view is there to say so: in pages, admin, middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -144,7 +144,10 @@ class _NotFound(APIException):
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, django_errors.RequestDataTooBig):
         return JsonResponse(
-            {"type": "client_error", "errors": [{"code": "too_large", "detail": "The request is too large.", "attr": None}]},
+            {
+                "type": "client_error",
+                "errors": [{"code": "too_large", "detail": "The request is too large.", "attr": None}],
+            },
             status=413,
         )
     return _answer(request, _BadRequest())
@@ -163,7 +166,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _answer(request, _Forbidden(f"The form was not sent from this site's own page. {reason}".strip(), "csrf_failed"))
+    return _answer(
+        request, _Forbidden(f"The form was not sent from this site's own page. {reason}".strip(), "csrf_failed")
+    )
 
 
 def attr_error(attr: str, detail: str, code: str = "invalid") -> ValidationError:

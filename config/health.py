@@ -90,7 +90,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
     results = {name: run(name) for name in CHECKS}
     ready = all(ok for ok, _ in results.values())
     response = JsonResponse(
-        {"status": "ok" if ready else "unavailable", "checks": {n: "ok" if ok else "down" for n, (ok, _) in results.items()}},
+        {
+            "status": "ok" if ready else "unavailable",
+            "checks": {n: "ok" if ok else "down" for n, (ok, _) in results.items()},
+        },
         status=200 if ready else 503,
     )
     if not ready:

@@ -71,7 +71,7 @@ def name_process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMap
 
 
 class _Console:
-    """``12:00:00 web     INFO  request_finished  code=200 …``: the process first, so that one stream of all can be read."""
+    """``12:00:00 web  INFO  request_finished code=200``: the process first, so that one stream of all can be read."""
 
     def __init__(self) -> None:
         self.inner = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
@@ -110,7 +110,9 @@ def configure(options: dict[str, Any]) -> None:
                     "foreign_pre_chain": [*shared[:3], structlog.stdlib.ExtraAdder(), *shared[4:]],
                 }
             },
-            "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "atrium"}},
+            "handlers": {
+                "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "atrium"}
+            },
             "root": {"handlers": ["stdout"], "level": "INFO"},
             "loggers": {
                 # The request's own line says the same, with its id.

@@ -1,13 +1,12 @@
 """Mail: HTML with a text part, from a row, sent once.
 
 A template ``mail/<name>.txt`` begins with a line ``Subject: …``; ``mail/<name>.html`` is the same in HTML, its style
-sheet inlined because mail programs drop the rest. :func:`queue` writes a row in the transaction of what it tells of; the
-worker sends it. Delivery is at least once, and the Message-ID is the row's, so that a receiver can tell a second copy.
+sheet inlined because mail programs drop the rest. :func:`queue` writes a row in the transaction of what it tells of;
+the worker sends it. Delivery is at least once, and the Message-ID is the row's, so that a receiver can tell a second copy.
 """
 
 import re
 import smtplib
-import socket
 from collections.abc import Mapping
 from datetime import timedelta
 from email.utils import parseaddr
@@ -76,13 +75,13 @@ def deliver(message: EmailMultiAlternatives) -> None:
         _refused(code, text, error)
     except smtplib.SMTPResponseException as error:
         _refused(error.smtp_code, error.smtp_error, error)
-    except (smtplib.SMTPException, OSError, socket.timeout) as error:
+    except (TimeoutError, smtplib.SMTPException, OSError) as error:
         raise claims.Postpone(f"The mail server does not answer: {error}", delay=timedelta(seconds=10)) from error
 
 
 def _refused(code: int, text: bytes | str, error: Exception) -> None:
     said = text.decode(errors="replace") if isinstance(text, bytes) else text
-    # 4xx asks to come again (RFC 5321, 4.2.1). A refused sign-in is a setting an operator will mend: the mail waits too.
+    # 4xx asks to come again (RFC 5321, 4.2.1). A refused sign-in is a setting that somebody will mend: it waits too.
     if code < 500 or isinstance(error, smtplib.SMTPAuthenticationError):
         raise claims.Postpone(f"The mail server asks to wait: {code} {said}", delay=timedelta(minutes=1)) from error
     raise claims.GiveUp(f"The mail server refused it: {code} {said}") from error

@@ -26,7 +26,7 @@ class OutgoingMail(Job):
 
 
 class CacheGeneration(models.Model):
-    """The age of everything cached under one scope; a writer moves it in the transaction that makes the old bytes wrong."""
+    """The age of what is cached under one scope; a writer moves it in the transaction that makes the old bytes wrong."""
 
     scope = models.CharField(max_length=100, primary_key=True)
     value = models.BigIntegerField(default=1)
@@ -50,9 +50,7 @@ class IdempotencyKey(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=["user", "endpoint", "key"], name="idempotencykey_once_a_user"),
-        )
+        constraints = (models.UniqueConstraint(fields=["user", "endpoint", "key"], name="idempotencykey_once_a_user"),)
         indexes = (models.Index(fields=["created_at"], name="idempotencykey_age"),)
         ordering = ("-id",)
 

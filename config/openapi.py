@@ -25,7 +25,9 @@ REASONS = {
 class ErrorEntrySerializer(serializers.Serializer):
     code = serializers.CharField(help_text="For programs, such as `required`.")
     detail = serializers.CharField(help_text="For people.")
-    attr = serializers.CharField(allow_null=True, help_text="The field, such as `items.2.text`; null where none is meant.")
+    attr = serializers.CharField(
+        allow_null=True, help_text="The field, such as `items.2.text`; null where none is meant."
+    )
 
 
 @extend_schema_serializer(

@@ -1,8 +1,8 @@
 """Substring search without regard to case or accents, in any script, by trigram indexes.
 
 A column is indexed as ``GinIndex(OpClass(Fold("title"), name="gin_trgm_ops"), name=…)`` and asked with
-``contains_words(text, "title", "body")``: every word must stand somewhere in one of the columns. Postgres uses the index
-for words of three letters and more; shorter ones are checked on the rows that the rest of the query leaves.
+``contains_words(text, "title", "body")``: every word must stand somewhere in one of the columns. Postgres uses the
+index for words of three letters and more; shorter ones are checked on the rows that the rest of the query leaves.
 """
 
 from functools import reduce
@@ -48,5 +48,7 @@ def words(text: str) -> list[str]:
 def contains_words(text: str, *columns: str) -> Q:
     """Every word of ``text`` stands in at least one of ``columns``; no word at all matches every row."""
     return reduce(
-        and_, (reduce(or_, (Q(**{f"{column}__folded_contains": word}) for column in columns)) for word in words(text)), Q()
+        and_,
+        (reduce(or_, (Q(**{f"{column}__folded_contains": word}) for column in columns)) for word in words(text)),
+        Q(),
     )

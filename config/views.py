@@ -21,7 +21,12 @@ ROOMS = (
     Room("Messages", "/messager/", "chat", "Write to one person, to several, or to everybody who is online right now."),
     Room("Trends", "/trends/", "chart", "Megatrends drawn as charts, with filters and the table behind them."),
     Room("Notes API", "/swagger/#/notes", "note", "Notes, checklists, labels, sharing and reminders, by REST."),
-    Room("Contacts API", "/swagger/#/contacts", "contacts", "Upload a sheet of contacts and watch every row find its place."),
+    Room(
+        "Contacts API",
+        "/swagger/#/contacts",
+        "contacts",
+        "Upload a sheet of contacts and watch every row find its place.",
+    ),
     Room("Swagger", "/swagger/", "code", "Every call, to be tried from the browser."),
     Room("Redoc", "/redoc/", "book", "The same reference, made for reading."),
     Room("Admin", "/admin/", "shield", "Every table, for staff."),

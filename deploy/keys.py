@@ -1,7 +1,7 @@
 """Make what is missing of an installation's keys and passwords, once; the compose file's first step.
 
-``ATRIUM_HOME/env`` gets what Atrium reads, ``/srv/keys/db`` and ``/srv/keys/s3`` the one secret that Postgres and the S3
-server need. A key that is there is never changed, so this may run at every start.
+``ATRIUM_HOME/env`` gets what Atrium reads, ``/srv/keys/db`` and ``/srv/keys/s3`` the one secret that Postgres and the
+S3 server need. A key that is there is never changed, so this may run at every start.
 """
 
 import os

@@ -1,0 +1,224 @@
+"""What every test may ask for: clients that sign in, a real worker, a real mail server."""
+
+import email
+import email.policy
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from aiosmtpd.controller import Controller
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from rest_framework.test import APIClient
+
+from accounts import tokens
+from accounts.models import User
+from config import caching
+
+from .factories import UserFactory
+from .waiting import wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Client(APIClient):
+    """DRF's client with real access tokens: no authentication is forced, and errors of the server are answers."""
+
+    def __init__(self, **defaults: Any) -> None:
+        super().__init__(raise_request_exception=False, **defaults)
+
+    def as_user(self, user: User) -> "Client":
+        """A client signed in as ``user`` on a device of its own."""
+        _, access, _ = tokens.start_session(user=user, ip="127.0.0.1", user_agent="tests")
+        client = Client()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {access}")
+        return client
+
+
+@pytest.fixture
+def api(db: None) -> Client:
+    """A client that is not signed in; ``api.as_user(user)`` is one that is."""
+    return Client()
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return UserFactory()
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    return UserFactory(is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def signed_in(api: Client, user: User) -> Client:
+    """A client signed in as ``user``."""
+    return api.as_user(user)
+
+
+@pytest.fixture(autouse=True)
+def clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each test begins with an empty Redis; the broker's database too, so that no message outlives its test."""
+    for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL):
+        redis.Redis.from_url(url).flushdb()
+    caching._rest_until = 0.0
+    yield
+    cache.close()
+
+
+@pytest.fixture(autouse=True)
+def no_throttles(settings: Any) -> None:
+    """Throttles are off but where a test sets one."""
+    for scope in ("ANON", "USER", "LOGIN", "REGISTER", "MAIL", "SEND", "UPLOAD"):
+        setattr(settings, f"THROTTLE_{scope}", "")
+
+
+@pytest.fixture(autouse=True)
+def files_of_its_own(settings: Any, tmp_path: Path) -> None:
+    """Files, mails and watched folders of a test lie in a folder of its own."""
+    settings.MAIL_DIR = tmp_path / "mail"
+    settings.FILES_DIR = tmp_path / "files"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "config.storage.PrivateFileSystemStorage",
+            "OPTIONS": {"location": settings.FILES_DIR},
+        },
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.TRENDS_INBOX = tmp_path / "trends" / "inbox"
+    settings.TRENDS_BACKUP = tmp_path / "trends" / "backup"
+
+
+def process_environment(**extra: str) -> dict[str, str]:
+    """The environment of a process that shares the test's database, Redis and folders."""
+    database = connection.settings_dict
+    return {
+        **os.environ,
+        "DATABASE_URL": "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**database),
+        "REDIS_URL": settings.REDIS_URL,
+        "CELERY_BROKER_URL": settings.CELERY_BROKER_URL,
+        "ATRIUM_HOME": str(settings.FILES_DIR.parent),
+        "TRENDS_INBOX": str(settings.TRENDS_INBOX),
+        "TRENDS_BACKUP": str(settings.TRENDS_BACKUP),
+        "PYTHONUNBUFFERED": "1",
+        **extra,
+    }
+
+
+@pytest.fixture
+def start_process(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]:
+    """``start_process("-m", "celery", …, CONTACT_WINDOW="2")``: Python with these arguments on the test's own servers.
+
+    Its output goes to ``<tmp_path>/process-N.log``, which is shown when the test fails. Ended with the test.
+    """
+    running: list[subprocess.Popen] = []
+
+    def start(*arguments: str, **extra: str) -> subprocess.Popen:
+        log = (tmp_path / f"process-{len(running)}.log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            env=process_environment(**extra),
+            cwd=ROOT,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.terminate()
+    for number, process in enumerate(running):
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        print(f"--- process {number}: {process.args}")
+        print((tmp_path / f"process-{number}.log").read_text(errors="replace")[-8000:])
+
+
+@pytest.fixture
+def start_worker(start_process: Callable[..., subprocess.Popen]) -> Callable[..., subprocess.Popen]:
+    """``start_worker(**environment)``: a real Celery worker for all queues, once it is ready to take tasks."""
+
+    def start(**extra: str) -> subprocess.Popen:
+        client = redis.Redis.from_url(settings.REDIS_URL)
+        client.delete("atrium:worker_seen")
+        process = start_process(
+            "-m", "celery", "-A", "config", "worker", "-Q", "mail,imports,default", "--concurrency", "1",
+            "--without-gossip", "--without-mingle", ATRIUM_PROCESS="worker", **extra,
+        )  # fmt: skip
+        wait_until(
+            lambda: client.exists("atrium:worker_seen") or process.poll() is not None, timeout=60, what="a ready worker"
+        )
+        assert process.poll() is None, "the worker ended by itself"
+        return process
+
+    return start
+
+
+@pytest.fixture
+def worker(start_worker: Callable[..., subprocess.Popen]) -> subprocess.Popen:
+    return start_worker()
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Inbox:
+    """Mails that a real SMTP server took, oldest first."""
+
+    def __init__(self) -> None:
+        self.messages: list[EmailMessage] = []
+        self.refusal: str | None = None
+        self.port = 0
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if self.refusal:
+            return self.refusal
+        self.messages.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
+        return "250 taken"
+
+    def to(self, address: str) -> list[EmailMessage]:
+        return [message for message in self.messages if message["To"] == address]
+
+
+@pytest.fixture
+def smtp(settings: Any) -> Iterator[Inbox]:
+    """A real SMTP server, which Django's mail is set to for this test; ``smtp.messages`` is what it took.
+
+    ``smtp.port`` goes into ``EMAIL_URL`` of processes. ``smtp.refusal = "451 later"`` has it refuse.
+    """
+    inbox = Inbox()
+    inbox.port = free_port()
+    controller = Controller(inbox, hostname="127.0.0.1", port=inbox.port)
+    controller.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", inbox.port
+    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+    yield inbox
+    controller.stop()
+
+
+@pytest.fixture(name="wait_until")
+def _wait_until() -> Callable:
+    return wait_until
