@@ -1,5 +1,5 @@
 # One image for every role: `docker run atrium ROLE`, where ROLE is web, events, worker, beat, migrate or flower.
-# docs/operations.md says how it is run, docs/decisions/0010-proving-the-image.md how it is proven.
+# docs/operations.md says how it is run, docs/decisions/image-and-compose.md how it is proven.
 
 # May carry a digest, or name a mirror: --build-arg PYTHON_IMAGE=registry.example.org/python:3.13-slim-trixie@sha256:...
 ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-trixie
@@ -28,13 +28,13 @@ ARG UID=10001
 RUN groupadd --gid "$UID" atrium \
     && useradd --uid "$UID" --gid "$UID" --no-create-home --home-dir /var/lib/atrium --shell /usr/sbin/nologin atrium \
     && install -d -m 0750 -o atrium -g atrium /var/lib/atrium /var/lib/atrium/trends /var/lib/atrium/trends/inbox \
-         /var/lib/atrium/trends/backup \
+         /var/lib/atrium/trends/backup /srv/keys /srv/keys/db /srv/keys/s3 \
     && rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /srv /srv
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    ATRIUM_HOME=/var/lib/atrium STATIC_ROOT=/srv/static LOG_FORMAT=json
+    ATRIUM_HOME=/var/lib/atrium STATIC_ROOT=/srv/static ATRIUM_PULSE=/tmp/atrium.pulse LOG_FORMAT=json
 WORKDIR /srv/atrium
 USER ${UID}:${UID}
 EXPOSE 8000 8001

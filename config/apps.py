@@ -9,7 +9,8 @@ class ConfigConfig(AppConfig):
     verbose_name = "Service"
 
     def ready(self) -> None:
-        from . import health, schedule
+        from . import health, pulse, schedule
 
         health.report_worker_heartbeats()
+        pulse.install()
         post_migrate.connect(schedule.install, sender=self)

@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 # Set by Atrium for its own processes, or read by others' code: not for an operator to choose.
-INTERNAL = {"ATRIUM_PROCESS", "DJANGO_SETTINGS_MODULE", "HOME", "PATH", "COMPOSE_PROFILES"}
+INTERNAL = {"ATRIUM_PROCESS", "ATRIUM_PULSE", "DJANGO_SETTINGS_MODULE", "HOME", "PATH", "COMPOSE_PROFILES"}
 
 
 def named() -> set[str]:
