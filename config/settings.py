@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from whitenoise.compress import Compressor
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -349,10 +350,12 @@ else:
     _FILES = {"BACKEND": "config.storage.PrivateFileSystemStorage", "OPTIONS": {"location": FILES_DIR}}
 STORAGES = {
     "default": _FILES,
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "config.statics.StaticFilesStorage"},
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env("STATIC_ROOT", default=ATRIUM_HOME / "static"))
+# Source maps are half of the bytes and read by nobody but a debugger: compressing them doubles the first start.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [*Compressor.SKIP_COMPRESS_EXTENSIONS, "map", "txt", "md"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # a JSON body; files are counted by each upload itself
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 FILE_UPLOAD_PERMISSIONS = 0o600
