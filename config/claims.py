@@ -8,8 +8,8 @@ two commits a row:
 2. The work: the row is locked again, and what the work writes is committed together with the row's end.
 
 The lock of step 2 is the sign of life. While it is held nobody else touches the row, however long it takes, and
-Postgres releases it at the instant the worker dies; then the row is due again after its back-off. There are no leases to
-renew.
+Postgres releases it when the worker dies, at once; then the row is due again after its back-off. There are no leases
+to renew.
 """
 
 from collections.abc import Callable

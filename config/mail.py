@@ -2,7 +2,8 @@
 
 A template ``mail/<name>.txt`` begins with a line ``Subject: …``; ``mail/<name>.html`` is the same in HTML, its style
 sheet inlined because mail programs drop the rest. :func:`queue` writes a row in the transaction of what it tells of;
-the worker sends it. Delivery is at least once, and the Message-ID is the row's, so that a receiver can tell a second copy.
+the worker sends it. Delivery is at least once, and the Message-ID is the row's, so that a receiver can tell a second
+copy.
 """
 
 import re

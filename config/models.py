@@ -26,7 +26,7 @@ class OutgoingMail(Job):
 
 
 class CacheGeneration(models.Model):
-    """The age of what is cached under one scope; a writer moves it in the transaction that makes the old bytes wrong."""
+    """The age of what is cached under a scope; a writer moves it in the transaction that makes the old bytes wrong."""
 
     scope = models.CharField(max_length=100, primary_key=True)
     value = models.BigIntegerField(default=1)
