@@ -49,7 +49,8 @@ def check_postgres() -> str:
 
 
 def check_redis() -> str:
-    return f"{_redis().info('server')['redis_version']}"
+    info = _redis().info("server")
+    return f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
 
 
 def check_storage() -> str:

@@ -48,9 +48,9 @@ def test_a_bump_ends_the_old_bytes_of_its_scope_alone():
 def test_a_bump_that_was_rolled_back_changes_nothing():
     source = Source()
     ask(source)
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         caching.bump("thing:1")
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
     ask(source)
     assert source.asked == 1
 

@@ -1,0 +1,106 @@
+import smtplib
+import socket
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.mail import get_connection
+from django.core.management.base import BaseCommand
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
+
+from config import health
+from config.celery import app as celery_app
+from config.claims import Job
+
+
+class Command(BaseCommand):
+    help = "Check every part that Atrium needs: a line each, and exit code 1 if one is not well."
+    requires_system_checks = ()
+    requires_migrations_checks = False
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        checks: dict[str, Callable[[], str]] = {
+            "postgres": health.check_postgres,
+            "migrations": self.check_migrations,
+            "redis": health.check_redis,
+            "broker": self.check_broker,
+            "storage": health.check_storage,
+            "mail": self.check_mail,
+            "worker": health.check_worker,
+            "beat": self.check_beat,
+            "stuck rows": self.check_stuck_rows,
+            "failed rows": self.check_failed_rows,
+        }
+        ill = 0
+        for name, check in checks.items():
+            try:
+                word, said = self.style.SUCCESS("ok  "), check()
+            except Exception as error:  # each part fails in its own way, and the others still have to be asked
+                word, said = self.style.ERROR("FAIL"), str(error).strip().splitlines()[0][:300] or type(error).__name__
+                ill += 1
+            self.stdout.write(f"{word}  {name:<12} {said}")
+        if ill:
+            self.stderr.write(f"{ill} of {len(checks)} are not well.")
+            raise SystemExit(1)
+
+    @staticmethod
+    def check_migrations() -> str:
+        executor = MigrationExecutor(connection)
+        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        if pending:
+            raise RuntimeError(f"{len(pending)} are pending, the first is {pending[0][0]}; run manage.py migrate")
+        return "all applied"
+
+    @staticmethod
+    def check_broker() -> str:
+        with celery_app.connection_for_write() as broker:
+            broker.ensure_connection(max_retries=1, timeout=3)
+            return broker.transport.driver_type
+
+    @staticmethod
+    def check_mail() -> str:
+        if settings.EMAIL_BACKEND == "config.mail.FileBackend":
+            Path(settings.MAIL_DIR).mkdir(mode=0o700, parents=True, exist_ok=True)
+            return f"written to files in {settings.MAIL_DIR}; set EMAIL_URL to send it"
+        try:
+            with get_connection(fail_silently=False, timeout=5):
+                return f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT} answers"
+        except (OSError, smtplib.SMTPException, socket.timeout) as error:
+            raise RuntimeError(f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}: {error}") from error
+
+    @staticmethod
+    def check_beat() -> str:
+        enabled = PeriodicTask.objects.filter(enabled=True)
+        last = enabled.order_by("-last_run_at").exclude(last_run_at=None).values_list("last_run_at", flat=True).first()
+        if last is None:
+            raise RuntimeError("it has never run a periodic task; is the beat process running?")
+        # Beat writes the last runs down every few minutes at the latest, and on stopping.
+        age = timezone.now() - last
+        if age > timedelta(minutes=5):
+            raise RuntimeError(f"its last periodic task was {int(age.total_seconds() // 60)} minutes ago")
+        return f"{enabled.count()} periodic tasks, the last one {int(age.total_seconds())} s ago"
+
+    @staticmethod
+    def check_stuck_rows() -> str:
+        stuck = {model._meta.verbose_name: model.objects.stuck().count() for model in _job_tables()}
+        if any(stuck.values()):
+            raise RuntimeError(", ".join(f"{count} {name}" for name, count in stuck.items() if count))
+        return f"none in {len(stuck)} tables of work"
+
+    @staticmethod
+    def check_failed_rows() -> str:
+        since = timezone.now() - timedelta(days=1)
+        failed = {m._meta.verbose_name: m._base_manager.filter(failed_at__gt=since).count() for m in _job_tables()}
+        if any(failed.values()):
+            raise RuntimeError("in the last day: " + ", ".join(f"{n} {name}" for name, n in failed.items() if n))
+        return "none in the last day"
+
+
+def _job_tables() -> list[Any]:
+    return [model for model in apps.get_models() if issubclass(model, Job)]
