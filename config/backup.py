@@ -1,6 +1,6 @@
 """A backup is a folder: the database as ``pg_dump`` writes it, the files of the local storage, and what they are.
 
-The dump is a consistent picture of one instant; the files are copied after it, so every row of the picture has its file.
+The dump is a picture of one instant; the files are copied after it, so that every row of the picture has its file.
 """
 
 import json
@@ -24,7 +24,9 @@ def tool(name: str) -> str:
     wheel = Path(spec.origin).parent / "pginstall" / "bin" / name if spec and spec.origin else None
     found = str(wheel) if wheel and wheel.exists() else shutil.which(name)
     if not found:
-        raise CommandError(f"{name} was not found. Install the PostgreSQL client programs, or use bin/up's environment.")
+        raise CommandError(
+            f"{name} was not found. Install PostgreSQL's client programs, or run this in bin/up's .venv."
+        )
     return found
 
 

@@ -130,10 +130,10 @@ def _attempt(row: Any, work: Callable, max_attempts: int, on_failed: Callable | 
     table = type(row)._base_manager
     try:
         with transaction.atomic():
+            # Waits rather than skips: another worker's claim may hold the row for the instant in which it finds that it
+            # is no longer due.
             locked = (
-                table.select_for_update(skip_locked=True)
-                .filter(pk=row.pk, attempts=row.attempts, done_at=None, failed_at=None)
-                .first()
+                table.select_for_update().filter(pk=row.pk, attempts=row.attempts, done_at=None, failed_at=None).first()
             )
             if locked is None:
                 return False

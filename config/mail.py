@@ -20,7 +20,8 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
-from django.template.loader import render_to_string
+from django.template import Context
+from django.template.loader import get_template, render_to_string
 from django.utils import timezone
 
 from . import claims, tasks
@@ -52,7 +53,10 @@ def _send_row(row: OutgoingMail) -> None:
 def compose(*, to: str, template: str, context: Mapping[str, Any], key: str) -> EmailMultiAlternatives:
     """The mail of ``template`` with ``context``; ``key`` names its row, and so its Message-ID."""
     context = {"public_url": settings.PUBLIC_URL, **context}
-    head, _, text = render_to_string(f"mail/{template}.txt", context).lstrip().partition("\n")
+    text_template: Any = get_template(f"mail/{template}.txt")
+    # Plain text: what people typed stands as they typed it, without HTML's entities.
+    rendered = text_template.template.render(Context(context, autoescape=False))
+    head, _, text = rendered.lstrip().partition("\n")
     # What people typed may stand in a subject: a line break there would start a header of their own.
     subject = " ".join(head.removeprefix("Subject:").split())[:200]
     message = EmailMultiAlternatives(subject, text.strip() + "\n", settings.DEFAULT_FROM_EMAIL, [to])

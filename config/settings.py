@@ -410,6 +410,7 @@ USE_TZ = True
 
 LOG_FORMAT = env("LOG_FORMAT", default="console")
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # config.logs.RequestIDMiddleware has made it sane by then
 DJANGO_STRUCTLOG_COMMAND_LOGGING_ENABLED = False
 LOGGING_CONFIG = "config.logs.configure"
 LOGGING = {"format": LOG_FORMAT}

@@ -1,5 +1,4 @@
 import smtplib
-import socket
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -71,7 +70,7 @@ class Command(BaseCommand):
         try:
             with get_connection(fail_silently=False, timeout=5):
                 return f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT} answers"
-        except (OSError, smtplib.SMTPException, socket.timeout) as error:
+        except (TimeoutError, OSError, smtplib.SMTPException) as error:
             raise RuntimeError(f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}: {error}") from error
 
     @staticmethod

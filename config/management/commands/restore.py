@@ -19,4 +19,4 @@ class Command(BaseCommand):
             if answer.strip() != "restore":
                 raise CommandError("Nothing was changed.")
         about = backup.restore(options["folder"].absolute())
-        self.stdout.write(f"Restored what was backed up at {about['made_at']}. Run manage.py migrate, then start again.")
+        self.stdout.write(f"Restored the backup of {about['made_at']}. Run manage.py migrate, then start again.")

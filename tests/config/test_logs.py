@@ -1,0 +1,94 @@
+"""Log lines: they name the process and the request, and hold no secret."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config import logs
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJlc2lnbmF0dXJl"
+
+
+def cleaned(**event):
+    return logs.hide_secrets(None, "", dict(event))
+
+
+@pytest.mark.parametrize(
+    "name", ["password", "new_password", "Authorization", "refresh", "access", "cookie", "aws_secret"]
+)
+def test_what_is_named_like_a_secret_is_blanked(name):
+    assert cleaned(**{name: "hunter2"})[name] == "***"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"refused {JWT} today",
+        "GET /v/Zk3J9sX0aBcDeFgHiJkLmN/ 200",
+        "GET /r/Zk3J9sX0aBcDeFgHiJkLmN/",
+        "could not reach redis://:s3cretvalue@cache:6379/0",
+        "postgresql://atrium:s3cretvalue@db/atrium",
+        "GET /e/?ticket=Zk3J9sX0aBcDeFgHiJkLmN",
+    ],
+)
+def test_what_gives_access_is_masked_wherever_it_stands(text):
+    said = cleaned(event=text)["event"]
+    assert "***" in said
+    for secret in ("s3cretvalue", "Zk3J9sX0aBcDeFgHiJkLmN", "c2lnbmF0dXJl"):
+        assert secret not in said
+
+
+def test_ordinary_text_stays():
+    assert cleaned(event="request_finished", path="/api/v1/notes/3/", count=4) == {
+        "event": "request_finished", "path": "/api/v1/notes/3/", "count": 4,
+    }  # fmt: skip
+
+
+def log_line(log_format: str) -> str:
+    code = "import django; django.setup(); import structlog; structlog.get_logger('x').info('hello', number=3)"
+    environment = {"LOG_FORMAT": log_format, "ATRIUM_PROCESS": "worker", "DJANGO_SETTINGS_MODULE": "config.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+def test_json_lines_are_json_with_the_process_named():
+    line = json.loads(log_line("json"))
+    assert line | {"timestamp": ""} == {
+        "timestamp": "", "process": "worker", "level": "info", "logger": "x", "event": "hello", "number": 3,
+    }  # fmt: skip
+
+
+def test_console_lines_begin_with_time_and_process():
+    words = log_line("console").split()
+    assert words[1:3] == ["worker", "INFO"]
+    assert "hello" in words
+    assert "number=3" in words
+
+
+@pytest.mark.django_db
+class TestRequestID:
+    def test_a_sane_one_is_kept(self, api):
+        assert api.get("/healthz/", headers={"X-Request-ID": "abc-123"})["X-Request-ID"] == "abc-123"
+
+    @pytest.mark.parametrize("given", ["", "a b", "x" * 129, "läuft", "a\tb"])
+    def test_any_other_is_replaced(self, api, given):
+        answered = api.get("/healthz/", headers={"X-Request-ID": given})["X-Request-ID"]
+        assert answered != given
+        assert logs.SANE_ID.fullmatch(answered)
+
+    def test_it_stands_in_the_request_s_log_line_without_the_query_string(self, api, caplog):
+        with caplog.at_level(logging.INFO):
+            api.get("/healthz/?password=hunter2", headers={"X-Request-ID": "abc-123"})
+        lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+        finished = [line for line in lines if line["event"] == "request_finished"]
+        assert [(line["request_id"], line["request"]) for line in finished] == [("abc-123", "GET /healthz/")]
+        assert "hunter2" not in caplog.text

@@ -1,0 +1,98 @@
+"""Mail from rows: each once, HTML and text, patient with a server that is away."""
+
+import email
+import email.policy
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from config import mail
+from config.models import OutgoingMail
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def template(settings, tmp_path):
+    """A mail of the tests' own."""
+    folder = tmp_path / "templates" / "mail"
+    folder.mkdir(parents=True)
+    (folder / "hello.txt").write_text(
+        "Subject: Hello {{ name }}\n\nDear {{ name }}, see {{ public_url }}/v/abc/ now.\n"
+    )
+    (folder / "hello.html").write_text(
+        "<html><head><style>p { color: red }</style></head><body><p>Dear {{ name }}</p></body></html>"
+    )
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [folder.parent]}]
+
+
+def queue(**context):
+    return mail.queue(to="ann@example.org", template="hello", context={"name": "Ann", **context})
+
+
+def test_a_queued_mail_is_sent_once_with_both_parts(smtp):
+    row = queue()
+    assert mail.send_due() == 1
+    assert mail.send_due() == 0
+    (message,) = smtp.messages
+    assert message["Subject"] == "Hello Ann"
+    assert f"mail-{row.pk}@" in message["Message-ID"]
+    text, html = message.iter_parts()
+    assert "Dear Ann, see http" in text.get_content()
+    assert 'style="color: red' in html.get_content()
+
+
+def test_a_name_with_line_breaks_makes_no_header(smtp):
+    queue(name="Ann\r\nBcc: eve@example.org")
+    mail.send_due()
+    (message,) = smtp.messages
+    assert message["Bcc"] is None
+    assert message["Subject"] == "Hello Ann"
+
+
+def test_markup_in_a_name_is_text_in_both_parts(smtp):
+    queue(name="<script>alert(1)</script>")
+    mail.send_due()
+    text, html = smtp.messages[0].iter_parts()
+    assert "Dear <script>alert(1)</script>," in text.get_content()
+    assert "<script>" not in html.get_content()
+
+
+def test_while_the_server_is_away_the_mail_waits_and_leaves_later(settings, smtp):
+    row = queue()
+    port, settings.EMAIL_PORT = settings.EMAIL_PORT, 1
+    assert mail.send_due() == 0
+    row.refresh_from_db()
+    assert (row.failed_at, row.attempts) == (None, 0)
+    assert "does not answer" in row.error
+    settings.EMAIL_PORT = port
+    OutgoingMail.objects.update(due_at=Now() - timedelta(seconds=1))
+    assert mail.send_due() == 1
+    assert len(smtp.messages) == 1
+
+
+def test_a_server_that_asks_to_wait_is_asked_again_and_one_that_refuses_is_not(smtp):
+    row = queue()
+    smtp.refusal = "451 greylisted"
+    mail.send_due()
+    row.refresh_from_db()
+    assert row.failed_at is None
+    smtp.refusal = "550 no such user"
+    OutgoingMail.objects.update(due_at=Now() - timedelta(seconds=1))
+    mail.send_due()
+    row.refresh_from_db()
+    assert row.failed_at is not None
+    assert "550" in row.error
+
+
+def test_without_a_server_mails_are_files_and_their_links_show_in_the_log(settings, caplog):
+    settings.EMAIL_BACKEND = "config.mail.FileBackend"
+    queue()
+    assert mail.send_due() == 1
+    (file,) = settings.MAIL_DIR.glob("*.eml")
+    assert file.stat().st_mode & 0o777 == 0o600
+    message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+    assert message["To"] == "ann@example.org"
+    (line,) = [r.msg for r in caplog.records if isinstance(r.msg, dict) and r.msg["event"] == "mail_written"]
+    assert line["links"] == [f"{settings.PUBLIC_URL}/v/abc/"]
