@@ -1,0 +1,112 @@
+"""A whole Atrium of its own: ``up`` with a home and a port of its own, as a user starts it."""
+
+import email
+import email.policy
+import os
+import re
+import signal
+import subprocess
+import sys
+from email.message import EmailMessage
+from pathlib import Path
+
+import psutil
+import requests
+
+from ..conftest import ROOT
+from ..waiting import wait_until
+
+# What a test run has set for its own servers must not reach the product, which starts its own.
+INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
+
+
+class Product:
+    """``start()`` it, ask it by ``get``/``post``, ``stop()`` or ``kill()`` it, and start it again."""
+
+    def __init__(self, home: Path, port: int, **settings: str) -> None:
+        self.home, self.port, self.settings = home, port, settings
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = home.parent / "up.log"
+        self.process: subprocess.Popen | None = None
+        self.access = ""
+
+    def environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        return {**kept, "ATRIUM_HOME": str(self.home), "PORT": str(self.port), **self.settings}
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up"],
+                cwd=ROOT, env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )  # fmt: skip
+        wait_until(self.ready_or_ended, timeout=90, what="a ready product")
+        assert self.process.poll() is None, self.said()
+
+    def ready_or_ended(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            return True
+        try:
+            return requests.get(f"{self.url}/readyz/", timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")[-6000:]
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that belongs to it: whoever has its home in the environment."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("ATRIUM_HOME") == str(self.home) and process.pid != os.getpid():
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return found
+
+    def stop(self) -> None:
+        """End it as Ctrl-C does, and see that nothing of it stays."""
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(20)
+        wait_until(lambda: not self.processes(), timeout=10, what="no process left")
+        self.process = None
+
+    def kill(self) -> None:
+        """``kill -9`` for every process of it, all at once."""
+        victims = self.processes()
+        assert len(victims) >= 7, "postgres, valkey, web, events, worker, beat and up itself"
+        for victim in victims:
+            try:
+                victim.kill()
+            except psutil.NoSuchProcess:
+                continue
+        assert self.process is not None
+        self.process.wait(20)
+        self.process = None
+
+    def request(self, method: str, path: str, *, status: int, **options: object) -> requests.Response:
+        """Ask ``/api/v1/<path>``, signed in where there is a token, and insist on ``status``."""
+        headers = {"Authorization": f"Bearer {self.access}"} if self.access else {}
+        answer = requests.request(method, f"{self.url}/api/v1/{path}", headers=headers, timeout=30, **options)  # type: ignore[arg-type]
+        assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
+        return answer
+
+    def mails_to(self, address: str) -> list[EmailMessage]:
+        """The mails it wrote to ``address``, oldest first."""
+        files = sorted((self.home / "mail").glob("*.eml"))
+        mails = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
+        return [mail for mail in mails if mail["To"] == address]
+
+    def link_in_mail_to(self, address: str, kind: str) -> str:
+        """The code of the newest ``/v/`` or ``/r/`` link mailed to ``address``."""
+        mail = wait_until(lambda: self.mails_to(address), timeout=20, what=f"a mail to {address}")[-1]
+        text = mail.get_body(("plain",))
+        assert text is not None
+        found = re.search(rf"/{kind}/([\w-]+)/", text.get_content())
+        assert found, text.get_content()
+        return found[1]
