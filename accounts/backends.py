@@ -5,6 +5,9 @@ from django.http import HttpRequest
 
 from .models import User
 
+# A longer one is no password: validation refuses it everywhere, and nobody hashes megabytes for a stranger.
+MAX_PASSWORD_LENGTH = 128
+
 
 class EmailOrUsernameBackend(ModelBackend):
     """Signs in by e-mail address or username. An unknown one costs as long as a wrong password."""
@@ -15,7 +18,8 @@ class EmailOrUsernameBackend(ModelBackend):
         login = username if username is not None else kwargs.get(User.USERNAME_FIELD)
         if not isinstance(login, str) or not isinstance(password, str) or "\x00" in login:
             return None
-        user = User.objects.by_login(login).first()
+        user = User.objects.by_login(login.strip()).first()
+        password = password[: MAX_PASSWORD_LENGTH + 1]
         if user is None:
             User().set_password(password)
             return None

@@ -13,6 +13,8 @@ from django.db.models.functions import Lower, Now
 
 from config.claims import Job, pending
 
+from .addresses import comparable
+
 USERCODE_LENGTH = 6
 USERCODE_ALPHABET = string.ascii_uppercase + string.digits
 
@@ -23,12 +25,11 @@ def new_usercode() -> str:
 
 class UserManager(DjangoUserManager["User"]):
     def by_email(self, email: str) -> "models.QuerySet[User]":
-        return self.filter(email_lower=email.lower())
+        return self.filter(email_lower=comparable(email))
 
     def by_login(self, login: str) -> "models.QuerySet[User]":
         """Whoever has ``login`` as e-mail address or username; an ``@`` tells which is meant, usernames have none."""
-        lowered = login.lower()
-        return self.filter(email_lower=lowered) if "@" in login else self.filter(username_lower=lowered)
+        return self.by_email(login) if "@" in login else self.filter(username_lower=login.strip().lower())
 
     def create_superuser(
         self, username: str, email: str | None = None, password: str | None = None, **extra: Any
@@ -108,9 +109,7 @@ class UserProfile(models.Model):
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="profile")
     date_of_birth = models.DateField(null=True, blank=True)
     timezone = models.CharField(max_length=64, default="UTC")
-    image = models.CharField(
-        "picture", max_length=200, blank=True, editable=False, help_text="The file's key in the storage."
-    )
+    image = models.FileField("picture", max_length=200, blank=True, editable=False)
 
     class Meta:
         ordering = ("user",)
@@ -119,44 +118,64 @@ class UserProfile(models.Model):
         return f"Profile of {self.user}"
 
 
+class UserSessionQuerySet(models.QuerySet["UserSession"]):
+    def live(self) -> "UserSessionQuerySet":
+        return self.filter(ended_at=None, expires_at__gt=Now())
+
+
 class UserSession(models.Model):
-    """A device on which a person is signed in. Its access tokens are good for as long as it has not ended."""
+    """A device on which a person is signed in, by tokens or by the cookie of this site's own pages.
+
+    Access tokens are good for as long as their session has not ended; ending one of the cookie's deletes the row of
+    ``django_session`` that ``session_key`` names.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
     created_at = models.DateTimeField(db_default=Now())
     last_used_at = models.DateTimeField(db_default=Now())
-    expires_at = models.DateTimeField(help_text="However often it is refreshed, it ends here.")
+    expires_at = models.DateTimeField(help_text="Unless it is used before, it ends here.")
     ended_at = models.DateTimeField(null=True)
     ip = models.GenericIPAddressField(null=True)
     user_agent = models.CharField(max_length=300, blank=True)
-    refresh_jti = models.CharField(max_length=64, help_text="The one refresh token that is good now.")
-    spent_jti = models.CharField(max_length=64, blank=True, help_text="The one before it.")
-    rotated_at = models.DateTimeField(null=True)
+    session_key = models.CharField(max_length=40, blank=True, help_text="Of the cookie; empty for tokens.")
+    refresh_jti = models.CharField(max_length=64, blank=True, help_text="The one refresh token that is good now.")
+    refresh_issued_at = models.DateTimeField(null=True)
+    spent_jti = models.CharField(max_length=64, blank=True, help_text="The refresh token before it.")
+
+    objects = UserSessionQuerySet.as_manager()
 
     class Meta:
         ordering = ("-last_used_at",)
-        indexes = (models.Index(fields=["user", "-last_used_at"], name="usersession_of_user"),)
+        indexes = (
+            models.Index(fields=["user", "-last_used_at"], name="usersession_of_user"),
+            models.Index(fields=["session_key"], name="usersession_cookie", condition=~models.Q(session_key="")),
+            models.Index(fields=["expires_at"], name="usersession_age"),
+        )
 
     def __str__(self) -> str:
         return f"{self.user} since {self.created_at:%Y-%m-%d %H:%M}"
 
 
 class AccountLink(Job):
-    """A link to be mailed. The worker makes its code as it sends, so that the raw code exists only in the mail."""
+    """A link to be mailed. The worker makes its code as it sends, so that the raw code exists only in the mail.
+
+    Where somebody names an address without being signed in, the row is written for a known and an unknown one alike,
+    and the worker finds out whose it is: the request does the same work, whoever is asked for.
+    """
 
     class Purpose(models.TextChoices):
         VERIFY_EMAIL = "verify_email", "verify the e-mail address"
         RESET_PASSWORD = "reset_password", "set a new password"
         CHANGE_EMAIL = "change_email", "change the e-mail address"
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="links")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="links")
     purpose = models.CharField(max_length=20, choices=Purpose)
-    email = models.EmailField(max_length=254, help_text="Where it is sent.")
-    code_hash = models.CharField(max_length=64, blank=True, db_index=True, help_text="SHA-256 of the code, in hex.")
+    email = models.EmailField(max_length=254, help_text="What it was asked for; a new address is mailed there.")
+    code_hash = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the code, in hex.")
     created_at = models.DateTimeField(db_default=Now())
-    expires_at = models.DateTimeField()
-    spent_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True, help_text="Counted from when it was mailed.")
+    spent_at = models.DateTimeField(null=True, help_text="Used, or made worthless by a later one.")
     asked_ip = models.GenericIPAddressField(null=True)
     asked_user_agent = models.CharField(max_length=300, blank=True)
 
@@ -164,8 +183,10 @@ class AccountLink(Job):
         ordering = ("-id",)
         indexes = (
             pending("accountlink_pending"),
+            models.Index(fields=["code_hash"], name="accountlink_code", condition=~models.Q(code_hash="")),
+            models.Index(fields=["email", "purpose"], name="accountlink_of_email", condition=models.Q(spent_at=None)),
             models.Index(fields=["user", "purpose"], name="accountlink_of_user", condition=models.Q(spent_at=None)),
         )
 
     def __str__(self) -> str:
-        return f"{self.get_purpose_display()} for {self.user}"
+        return f"{self.get_purpose_display()} for {self.email}"

@@ -1,5 +1,10 @@
 """The pages of accounts: signing in and out, and behind the short links of mails."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from . import link_pages
+
+urlpatterns = [
+    path("v/<str:code>/", link_pages.VerifyPage.as_view(), name="verify-page"),
+    path("r/<str:code>/", link_pages.NewPasswordPage.as_view(), name="new-password-page"),
+]

@@ -1,5 +1,18 @@
 """``/api/v1/auth/``."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from . import self_views, views
+
+urlpatterns = [
+    path("register/", views.RegisterView.as_view(), name="register"),
+    path("verify-email/", views.VerifyEmailView.as_view(), name="verify-email"),
+    path("resend-verification/", views.ResendVerificationView.as_view(), name="resend-verification"),
+    path("login/", views.LoginView.as_view(), name="login"),
+    path("token/refresh/", views.RefreshView.as_view(), name="token-refresh"),
+    path("token/verify/", views.VerifyTokenView.as_view(), name="token-verify"),
+    path("logout/", views.LogoutView.as_view(), name="logout"),
+    path("reset-password/", views.ResetPasswordView.as_view(), name="reset-password"),
+    path("new-password/", views.NewPasswordView.as_view(), name="new-password"),
+    path("profile/", self_views.ProfileView.as_view(), name="profile"),
+]

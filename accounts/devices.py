@@ -1,0 +1,33 @@
+"""Which device asks: what is known of a client, to be kept with a session and told in a mail."""
+
+import ipaddress
+from datetime import datetime
+from typing import Any, NamedTuple, Self
+
+from django.utils import timezone
+
+from config import clients
+
+
+class Device(NamedTuple):
+    ip: str | None = None
+    user_agent: str = ""
+
+    @classmethod
+    def of(cls, request: Any) -> Self:
+        return cls(clients.client_ip(request), clients.user_agent(request))
+
+    def told(self, at: datetime | None = None) -> dict[str, str]:
+        """How a mail names it: ``asked_from``, ``asked_with`` and ``asked_at`` (now, where nothing else is given)."""
+        return {
+            "asked_from": self.ip or "an unknown address",
+            "asked_with": self.user_agent or "an unknown program",
+            "asked_at": f"{at or timezone.now():%d %B %Y, %H:%M} UTC",
+        }
+
+    def near(self, ip: str | None) -> bool:
+        """Whether ``ip`` is of the same network (a /24, or a /64 of IPv6), as one home or office has it."""
+        if self.ip is None or ip is None:
+            return self.ip == ip
+        mine = ipaddress.ip_address(self.ip)
+        return ipaddress.ip_address(ip) in ipaddress.ip_network((mine, 24 if mine.version == 4 else 64), strict=False)

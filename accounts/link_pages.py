@@ -1,0 +1,97 @@
+"""The pages behind the short links of mails. Opening one changes nothing: mail scanners open links too."""
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from rest_framework.exceptions import APIException, ValidationError
+
+from .backends import MAX_PASSWORD_LENGTH
+from .devices import Device
+from .models import AccountLink
+from .services import links, passwords, registration
+from .services.links import Purpose
+
+
+class NewPasswordForm(forms.Form):
+    password = forms.CharField(
+        label="New password",
+        max_length=MAX_PASSWORD_LENGTH,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "autofocus": True}),
+        help_text="At least eight characters, not only digits, and none of the common ones.",
+    )
+
+
+@method_decorator([never_cache, sensitive_post_parameters()], name="dispatch")
+class LinkPage(View):
+    """Shows what the link is for, and does it when the button is pressed."""
+
+    purposes: list[Purpose]
+    template: str
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response = super().dispatch(request, *args, **kwargs)
+        except (links.InvalidCode, links.ExpiredCode) as error:
+            expired = isinstance(error, links.ExpiredCode)
+            response = self.page({"state": "expired" if expired else "invalid"}, status=400)
+        # The address holds the code: it must not travel on to any page that is opened from here.
+        response["Referrer-Policy"] = "no-referrer"
+        return response
+
+    def get(self, request: HttpRequest, code: str) -> HttpResponse:
+        return self.ask(links.find_link(code=code, purposes=self.purposes)[0])
+
+    def ask(self, link: AccountLink, **context: Any) -> HttpResponse:
+        return self.page({"state": "ask", "link": link, **context})
+
+    def page(self, context: dict[str, Any], status: int = 200) -> HttpResponse:
+        return render(self.request, self.template, context, status=status)
+
+
+class VerifyPage(LinkPage):
+    purposes = [Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL]
+    template = "accounts/verify.html"
+
+    def post(self, request: HttpRequest, code: str) -> HttpResponse:
+        try:
+            user = registration.verify_email(code=code)
+        except registration.EmailTaken as error:
+            return self.page({"state": "taken", "detail": error.detail}, status=error.status_code)
+        return self.page({"state": "done", "verified": user})
+
+
+class NewPasswordPage(LinkPage):
+    purposes = [Purpose.RESET_PASSWORD]
+    template = "accounts/new_password.html"
+
+    def ask(self, link: AccountLink, **context: Any) -> HttpResponse:
+        return super().ask(link, **{"form": NewPasswordForm(), **context})
+
+    def post(self, request: HttpRequest, code: str) -> HttpResponse:
+        link, _ = links.find_link(code=code, purposes=self.purposes)
+        form = NewPasswordForm(request.POST)
+        if form.is_valid():
+            try:
+                passwords.reset_password(code=code, password=form.cleaned_data["password"], device=Device.of(request))
+            except (links.InvalidCode, links.ExpiredCode):
+                raise
+            except ValidationError as error:
+                add_errors(form, error)
+            else:
+                return self.page({"state": "done"})
+        return self.ask(link, form=form)
+
+
+def add_errors(form: forms.Form, error: APIException) -> None:
+    """Show an error of the API beside the fields it names."""
+    found = error.detail if isinstance(error.detail, dict) else {"": error.detail}
+    for name, details in found.items():
+        for detail in details if isinstance(details, list) else [details]:
+            form.add_error(name if name in form.fields else None, str(detail))
