@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
 from django.views import View
@@ -14,7 +15,7 @@ from rest_framework.exceptions import APIException, ValidationError
 from .backends import MAX_PASSWORD_LENGTH
 from .devices import Device
 from .models import AccountLink
-from .services import links, passwords, registration
+from .services import emails, links, passwords, registration
 from .services.links import Purpose
 
 
@@ -35,9 +36,9 @@ class LinkPage(View):
     purposes: list[Purpose]
     template: str
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            response = super().dispatch(request, *args, **kwargs)
+            response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         except (links.InvalidCode, links.ExpiredCode) as error:
             expired = isinstance(error, links.ExpiredCode)
             response = self.page({"state": "expired" if expired else "invalid"}, status=400)
@@ -62,7 +63,7 @@ class VerifyPage(LinkPage):
     def post(self, request: HttpRequest, code: str) -> HttpResponse:
         try:
             user = registration.verify_email(code=code)
-        except registration.EmailTaken as error:
+        except emails.EmailTaken as error:
             return self.page({"state": "taken", "detail": error.detail}, status=error.status_code)
         return self.page({"state": "done", "verified": user})
 

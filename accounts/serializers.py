@@ -164,7 +164,7 @@ class ProfileSerializer(serializers.Serializer):
     image = serializers.SerializerMethodField(help_text="A link of five minutes, or null.")
 
     def get_image(self, profile: UserProfile) -> str | None:
-        return storage.signed_url(profile.image.name) if profile.image else None
+        return storage.signed_url(profile.image.name) if profile.image.name else None
 
     def validate_date_of_birth(self, value: date | None) -> date | None:
         # Nobody is older than 150 years; tomorrow's date is today's somewhere in the world.

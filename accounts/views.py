@@ -26,7 +26,10 @@ def checked(serializer: type[BaseSerializer], request: Request, **options: Any) 
 
 
 class OpenView(APIView):
-    """For who is not signed in. Credentials sent along are not looked at: an expired token must not hinder its refresh."""
+    """For who is not signed in.
+
+    Credentials sent along are not looked at: an expired access token must not hinder its own refresh.
+    """
 
     authentication_classes: list = []
     permission_classes = [AllowAny]

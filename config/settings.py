@@ -214,6 +214,7 @@ DJANGO_CELERY_BEAT_TZ_AWARE = True
 TRENDS_INTERVAL = env.int("TRENDS_INTERVAL", default=120)
 PERIODIC_TASKS: dict[str, tuple[str, int]] = {
     "mail: send what is due": ("config.tasks.send_mail", 5),
+    "accounts: mail the links that are due": ("accounts.tasks.send_links", 5),
     "housekeeping: forget what has expired": ("config.tasks.forget_expired", 3600),
 }
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from config import events, mail
 
@@ -59,8 +59,8 @@ def check_credentials(*, request: HttpRequest, login: str, password: str) -> Use
 def sign_in(*, user: User, password: str, device: Device) -> SignedIn:
     """Start a session with tokens for ``user``, whose credentials have just been checked.
 
-    The row is locked and the password compared with the one that was checked: a session must not begin behind the back of
-    a password change that ended them all. Raises InvalidCredentials where that has happened.
+    The row is locked and the password compared with the one that was checked: a session must not begin behind the back
+    of a password change that ended them all. Raises InvalidCredentials where that has happened.
     """
     current = User.objects.select_for_update(no_key=True).filter(pk=user.pk, is_active=True).first()
     if current is None or not (current.password == user.password or current.check_password(password)):
@@ -95,7 +95,7 @@ def refresh(*, raw: str, device: Device) -> SignedIn:
 
 
 @transaction.atomic
-def _rotate(token: RefreshToken, device: Device) -> SignedIn | None:
+def _rotate(token: Token, device: Device) -> SignedIn | None:
     """None, and not an exception, where the token is refused: the end of its session is to be committed."""
     session = (
         UserSession.objects.live()
@@ -136,7 +136,7 @@ class TokenState(NamedTuple):
 
 
 def examine(*, raw: str) -> TokenState:
-    """What kind of token ``raw`` is, and until when. Raises InvalidToken where it, or its session, is no longer good."""
+    """What kind of token ``raw`` is, and until when; raises InvalidToken where it or its session is no longer good."""
     for kind in (AccessToken, RefreshToken):
         try:
             token = tokens.read(raw, kind)
