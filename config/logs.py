@@ -13,6 +13,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware as StructlogMiddleware
 
@@ -44,6 +45,12 @@ class RequestIDMiddleware:
 class RequestMiddleware(StructlogMiddleware):
     """Logs a request by its method and path: a query string may hold what should not be kept."""
 
+    def __call__(self, request: HttpRequest) -> Any:
+        # A page asks for half a dozen static files; lines about them would bury the page's own.
+        if request.path.startswith(settings.STATIC_URL):
+            return self.get_response(request)
+        return super().__call__(request)
+
     def format_request(self, request: HttpRequest) -> str:
         return f"{request.method} {request.path}"
 
@@ -52,7 +59,7 @@ def hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMap
     """Blank what is named like a secret, and what looks like one in any text."""
     shown = event.pop("links", None)  # the mail files' own links, shown on purpose where there is no mail server
     for key, value in event.items():
-        if SECRETS.search(key):
+        if SECRETS.search(key) and not isinstance(value, int):  # the ``code`` of a request_finished is its status
             event[key] = "***"
         elif isinstance(value, str):
             event[key] = _mask(value)
