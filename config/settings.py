@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from whitenoise.compress import Compressor
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -100,7 +101,7 @@ MIDDLEWARE = [
     "config.logs.RequestMiddleware",
     "config.errors.OutageMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "config.csp.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -432,5 +433,13 @@ UNFOLD = {
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-}
+    "SITE_ICON": lambda request: static("atrium/icon.svg"),
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("atrium/icon.svg")}],
+    "COLORS": {
+        "primary": {  # the green of atrium.css, lightest first
+            "50": "#f0f8f5", "100": "#dcece7", "200": "#b9dbd1", "300": "#8cc7b7", "400": "#5cab98", "500": "#2f8c79",
+            "600": "#0b6a5b", "700": "#07564a", "800": "#0a453c", "900": "#0b3a33", "950": "#04211b",
+        }
+    },
+}  # fmt: skip
 IMPORT_EXPORT_USE_TRANSACTIONS = True
