@@ -15,6 +15,7 @@ api = [
 
 urlpatterns = [
     path("", views.landing, name="landing"),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("", include("accounts.page_urls")),
     path("messager/", include("messaging.page_urls")),
     path("trends/", include("trends.page_urls")),

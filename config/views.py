@@ -1,10 +1,11 @@
-"""The front page: what Atrium is and where everything stands."""
+"""The front page: what Atrium is and where everything stands. And the icon that browsers ask for on any page."""
 
 from typing import NamedTuple
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.templatetags.static import static
 from django.views.decorators.http import require_safe
 
 
@@ -45,3 +46,9 @@ def landing(request: HttpRequest) -> HttpResponse:
         "mail_dir": settings.MAIL_DIR.name if mail_stays_here else "",
     }
     return render(request, "landing.html", context)
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """``GET /favicon.ico``, asked for where a page names no icon: the admin, the JSON of the API."""
+    return HttpResponseRedirect(static("atrium/icon.svg"))
