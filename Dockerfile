@@ -25,8 +25,8 @@ LABEL org.opencontainers.image.title="Atrium" \
       org.opencontainers.image.licenses="MIT"
 # A numeric user, so that an orchestrator can tell that it is not root. Its only places to write are its volumes and /tmp.
 ARG UID=10001
-RUN groupadd --gid "$UID" atrium \
-    && useradd --uid "$UID" --gid "$UID" --no-create-home --home-dir /var/lib/atrium --shell /usr/sbin/nologin atrium \
+RUN echo "atrium:x:$UID:" >> /etc/group \
+    && echo "atrium:x:$UID:$UID:Atrium:/var/lib/atrium:/usr/sbin/nologin" >> /etc/passwd \
     && install -d -m 0750 -o atrium -g atrium /var/lib/atrium /var/lib/atrium/trends /var/lib/atrium/trends/inbox \
          /var/lib/atrium/trends/backup /srv/keys /srv/keys/db /srv/keys/s3 \
     && rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip
