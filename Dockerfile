@@ -34,10 +34,11 @@ COPY --from=build /opt/venv /opt/venv
 COPY --from=build /srv /srv
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    ATRIUM_HOME=/var/lib/atrium STATIC_ROOT=/srv/static ATRIUM_PULSE=/tmp/atrium.pulse LOG_FORMAT=json
+    ATRIUM_HOME=/var/lib/atrium STATIC_ROOT=/srv/static ATRIUM_PULSE=/tmp/atrium.pulse \
+    HOST=0.0.0.0 PORT=8000 EVENTS_PORT=8001 FLOWER_PORT=5555 LOG_FORMAT=json
 WORKDIR /srv/atrium
 USER ${UID}:${UID}
-EXPOSE 8000 8001
+EXPOSE 8000 8001 5555
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "/srv/atrium/deploy/healthcheck.py"]

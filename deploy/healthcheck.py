@@ -22,8 +22,11 @@ SEEN = {  # roles that touch a file while they work (config/pulse.py), each with
 
 
 def role_of_container() -> str:
-    words = Path("/proc/1/cmdline").read_bytes().decode(errors="replace").replace("\0", " ").split()
-    return next((word for word in words if word in ASKED or word in SEEN), "web")
+    """From the first process: itself the role, which config/processes.py noted, or an init with the role as argument."""
+    first = Path("/proc/1")
+    words = (first / "environ").read_bytes().split(b"\0") + (first / "cmdline").read_bytes().split(b"\0")
+    names = [word.decode(errors="replace").removeprefix("ATRIUM_PROCESS=") for word in words]
+    return next((name for name in names if name in ASKED or name in SEEN), "web")
 
 
 def fault(role: str) -> str | None:

@@ -1,0 +1,205 @@
+"""`docker compose up` as a new user would type it, with podman for Docker and stand-ins for the images of others."""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .engine import Engine
+
+HERE = Path(__file__).resolve().parent
+PROJECT = "atrium-rehearsal"
+STAND_INS = {"db": "postgres", "redis": "valkey", "mailpit": "mailpit", "s3": "s3"}  # service -> target of ./Dockerfile
+ROLES = ("web", "events", "worker", "beat")
+PORTS = {"ATRIUM_PORT": 18100, "ATRIUM_EVENTS_PORT": 18101, "ATRIUM_MAILPIT_PORT": 18125, "ATRIUM_FLOWER_PORT": 18155}
+SITE = f"http://127.0.0.1:{PORTS['ATRIUM_PORT']}"
+MAIL = f"http://127.0.0.1:{PORTS['ATRIUM_MAILPIT_PORT']}"
+FLOWER = f"http://127.0.0.1:{PORTS['ATRIUM_FLOWER_PORT']}"
+
+
+def until(what: str, probe: Callable[[], Any], seconds: float) -> Any:
+    """The first true answer of ``probe``; AssertionError with ``what`` when there is none within ``seconds``."""
+    end = time.monotonic() + seconds
+    while not (answer := probe()):
+        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.3)
+    return answer
+
+
+def ask(url: str, body: dict[str, Any] | None = None) -> tuple[int, str]:
+    """Status and text of an answer; status 0 when nobody answers."""
+    request = urllib.request.Request(url, headers={"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, json.dumps(body).encode() if body else None, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError as error:
+        return 0, str(error)
+
+
+class Compose:
+    """The compose file's services, started in the order it asks for."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        engine.env |= {name: str(port) for name, port in PORTS.items()}
+        engine.env |= {"AWS_STORAGE_BUCKET_NAME": "atrium"}
+        config = self("--profile", "monitoring", "--profile", "s3", "config").stdout
+        self.services: dict[str, dict[str, Any]] = yaml.safe_load(config)["services"]
+
+    def __call__(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.engine(sys.executable, "-m", "podman_compose", "-p", PROJECT, *arguments, check=check)
+
+    def build_stand_ins(self) -> None:
+        for service, target in STAND_INS.items():
+            image = self.services[service]["image"]
+            tag = f"docker.io/{image}" if "/" in image else f"docker.io/library/{image}"
+            self.engine.build(folder=str(HERE), tag=tag, target=target)
+
+    def name(self, service: str, number: int = 1) -> str:
+        return f"{PROJECT}_{service}_{number}"
+
+    def inspect(self, service: str, path: str, number: int = 1) -> str:
+        done = self.engine("podman", "inspect", "--format", f"{{{{{path}}}}}", self.name(service, number), check=False)
+        return done.stdout.strip()
+
+    def exec(self, service: str, *command: str) -> str:
+        return self.engine("podman", "exec", self.name(service), *command).stdout.strip()
+
+    def logs(self, service: str, number: int = 1) -> str:
+        done = self.engine("podman", "logs", "--tail", "40", self.name(service, number), check=False)
+        return done.stdout + done.stderr
+
+    def up(self, *services: str, scale: dict[str, int] | None = None) -> None:
+        """Start services, each once those that it depends on are as the file wants them.
+
+        podman-compose leaves waiting for health to a podman newer than Debian's, so that is done here.
+        """
+        for service in services:
+            for other, wanted in self.services[service].get("depends_on", {}).items():
+                self.wait(other, wanted["condition"])
+            profiles = [word for name in self.services[service].get("profiles", ()) for word in ("--profile", name)]
+            count = (scale or {}).get(service, 1)
+            self(*profiles, "up", "-d", "--no-build", "--no-deps", "--scale", f"{service}={count}", service)
+
+    def wait(self, service: str, condition: str = "service_healthy", number: int = 1) -> None:
+        def done() -> bool:
+            if condition == "service_completed_successfully":
+                return self.inspect(service, ".State.Status") == "exited"
+            name = self.name(service, number)
+            return self.engine("podman", "healthcheck", "run", name, check=False).returncode == 0
+
+        try:
+            until(f"{service}: {condition}", done, 60)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.logs(service, number)}") from None
+        if condition == "service_completed_successfully":
+            code = self.inspect(service, ".State.ExitCode")
+            assert code == "0", f"{service} ended with {code}:\n{self.logs(service)}"
+
+    def down(self) -> None:
+        self("--profile", "monitoring", "--profile", "s3", "down", "--volumes", check=False)
+
+
+def starts_from_nothing(compose: Compose) -> str:
+    """Keys, Postgres, Redis, mail; migrate; the four roles, the worker twice: healthy, and ready through the port."""
+    began = time.monotonic()
+    compose.up("keys", "db", "redis", "mailpit", "migrate", *ROLES, scale={"worker": 2})
+    for role in ROLES:
+        compose.wait(role)
+    compose.wait("worker", number=2)
+    until("/readyz/ is green", lambda: ask(f"{SITE}/readyz/")[0] == 200, 30)
+    return f"ready {time.monotonic() - began:.0f} s after the first container"
+
+
+def scalar(compose: Compose, query: str) -> str:
+    return compose.exec("db", "psql", "-h", "/tmp", "-U", "atrium", "-tAc", query, "atrium")
+
+
+def has_no_administrator_and_no_common_key(compose: Compose) -> str:
+    assert scalar(compose, "SELECT count(*) FROM accounts_user") == "0"
+    env = compose.exec("web", "cat", "/var/lib/atrium/env")
+    assert "SECRET_KEY=" in env and "JWT_SIGNING_KEY=" in env
+    mode = compose.exec("web", "stat", "-c", "%a %u", "/var/lib/atrium/env")
+    assert mode == "600 10001", mode
+    described = compose.engine("podman", "inspect", *(compose.name(role) for role in ROLES)).stdout
+    for line in env.splitlines():
+        assert line.split("=", 1)[1] not in described, f"{line.split('=')[0]} shows in `docker inspect`"
+    return "nobody can log in; the keys are this installation's, and `docker inspect` does not show them"
+
+
+def mails_a_newcomer(compose: Compose) -> str:
+    body = {"email": "ada@example.org", "username": "ada", "password": "correct-horse-battery-1"}
+    status, text = ask(f"{SITE}/api/v1/auth/register/", body)
+    assert status == 201, (status, text)
+    until("the mail arrives", lambda: "ada@example.org" in ask(f"{MAIL}/api/v1/messages")[1], 30)
+    return "register over HTTP, mail by the worker over SMTP"
+
+
+def imports_what_is_dropped_into_the_inbox(compose: Compose) -> str:
+    sample = HERE.parent / "data" / "trends_sample.csv"
+    compose.engine("podman", "cp", str(sample), f"{compose.name('worker')}:/var/lib/atrium/trends/inbox/sample.csv")
+    compose.exec("worker", "python", "-m", "celery", "-A", "config", "call", "trends.tasks.import_inbox")
+    until("72 trends", lambda: scalar(compose, "SELECT count(*) FROM trends_trend") == "72", 60)
+    until("an empty inbox", lambda: compose.exec("worker", "ls", "/var/lib/atrium/trends/inbox") == "", 30)
+    assert compose.exec("worker", "ls", "/var/lib/atrium/trends/backup")
+    return "72 trends, a backup, an empty inbox"
+
+
+def keeps_all_of_it(compose: Compose) -> str:
+    """Every container away and made anew, on the same volumes."""
+    before = compose.exec("web", "sha256sum", "/var/lib/atrium/env")
+    slowest, worst = 0.0, ""
+    for role in (*ROLES, "db", "redis"):
+        began = time.monotonic()
+        compose.engine("podman", "stop", "--time", "60", compose.name(role))
+        took, code = time.monotonic() - began, compose.inspect(role, ".State.ExitCode")
+        assert code == "0", f"{role} ended with {code} on SIGTERM:\n{compose.logs(role)}"
+        slowest, worst = max((slowest, worst), (took, role))
+    compose("down")
+    compose.up("keys", "db", "redis", "mailpit", "migrate", *ROLES)
+    for role in ROLES:
+        compose.wait(role)
+    assert compose.exec("web", "sha256sum", "/var/lib/atrium/env") == before
+    assert scalar(compose, "SELECT count(*) FROM accounts_user") == "1"
+    return f"every role ends by itself on SIGTERM, {worst} last, after {slowest:.1f} s; keys and rows are there again"
+
+
+def watches_with_flower(compose: Compose) -> str:
+    compose.up("flower")
+    compose.wait("flower")
+    status, _ = ask(f"{FLOWER}/workers")
+    assert status == 401, status
+    return "answers 401 without its password"
+
+
+def stores_files_on_s3(compose: Compose) -> str:
+    compose.up("s3", "bucket")
+    compose.wait("bucket", "service_completed_successfully")
+    script = (
+        "from django.core.files.base import ContentFile; from django.core.files.storage import default_storage as s; "
+        "name = s.save('rehearsal.txt', ContentFile(b'kept')); "
+        "import urllib.request as u; print(u.urlopen(s.url(name)).read().decode())"
+    )
+    answer = compose.exec("web", "python", "manage.py", "shell", "--no-imports", "-c", script)
+    assert answer.endswith("kept"), answer
+    return "the bucket is made, a file is stored, and its signed link leads to it"
+
+
+CHECKS = [
+    starts_from_nothing,
+    has_no_administrator_and_no_common_key,
+    mails_a_newcomer,
+    imports_what_is_dropped_into_the_inbox,
+    keeps_all_of_it,
+    watches_with_flower,
+    stores_files_on_s3,
+]
