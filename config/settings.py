@@ -352,7 +352,8 @@ else:
     _FILES = {"BACKEND": "config.storage.PrivateFileSystemStorage", "OPTIONS": {"location": FILES_DIR}}
 STORAGES = {
     "default": _FILES,
-    "staticfiles": {"BACKEND": "config.statics.StaticFilesStorage"},
+    # Public, and served by another user than the one who collected them.
+    "staticfiles": {"BACKEND": "config.statics.StaticFilesStorage", "OPTIONS": {"file_permissions_mode": 0o644}},
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env("STATIC_ROOT", default=ATRIUM_HOME / "static"))
