@@ -42,8 +42,9 @@ class LinkPage(View):
         except (links.InvalidCode, links.ExpiredCode) as error:
             expired = isinstance(error, links.ExpiredCode)
             response = self.page({"state": "expired" if expired else "invalid"}, status=400)
-        # The address holds the code: it must not travel on to any page that is opened from here.
-        response["Referrer-Policy"] = "no-referrer"
+        # The address holds the code: it must not travel on to any page that is opened from here. Not "no-referrer",
+        # with which browsers send the form as of no origin, and the CSRF check refuses it.
+        response["Referrer-Policy"] = "strict-origin"
         return response
 
     def get(self, request: HttpRequest, code: str) -> HttpResponse:
