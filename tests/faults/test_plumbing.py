@@ -1,0 +1,172 @@
+"""Postgres, Redis, worker and broker taken away in the midst of things: nothing is lost, and all of it comes back."""
+
+import signal
+import socket
+import time
+import uuid
+
+import pytest
+import requests
+from celery import Celery
+from kombu import Connection
+
+from ..conftest import Inbox
+from ..waiting import wait_until
+from .house import House
+
+RABBITMQ = "amqp://guest:guest@127.0.0.1:5672//"
+
+
+def use_mail_server(smtp: Inbox) -> dict[str, str]:
+    return {"EMAIL_URL": f"smtp://127.0.0.1:{smtp.port}"}
+
+
+def ask_for_resets(house: House, people: list[str]) -> None:
+    for address in people:
+        answer = requests.post(f"{house.url}/api/v1/auth/reset-password/", json={"email": address}, timeout=30)
+        assert answer.status_code == 202, answer.text
+
+
+def make_people(house: House, count: int) -> list[str]:
+    house.sql(
+        "INSERT INTO accounts_user (username, email, usercode, password, first_name, last_name, is_active, is_staff, "
+        "is_superuser, date_joined, email_verified_at) "
+        "SELECT 'p' || n, 'p' || n || '@example.org', "
+        "upper(substr(md5(n::text), 1, 6)), '!', '', '', true, false, false, now(), now() "
+        "FROM generate_series(1, %s) n",
+        count,
+    )
+    return [row[0] for row in house.sql("SELECT email FROM accounts_user ORDER BY id")]
+
+
+@pytest.mark.timeout(240)
+def test_redis_killed_under_a_busy_worker_costs_neither_the_worker_nor_a_mail(build_house, smtp: Inbox):
+    house = build_house(**use_mail_server(smtp))
+    house.start("web")
+    worker = house.start("worker")
+    beat = house.start("beat")
+    wait_until(house.ready, timeout=60)
+    people = make_people(house, 40)
+
+    ask_for_resets(house, people[:20])
+    house.servers.kill("valkey")
+    # Nothing of this needs Redis: it is answered, and its rows wait.
+    ask_for_resets(house, people[20:])
+    assert requests.get(f"{house.url}/readyz/", timeout=10).status_code == 503
+    house.servers.revive("valkey")
+
+    wait_until(lambda: {m["To"] for m in smtp.messages} == set(people), timeout=60, what="every mail")
+    assert worker.poll() is None, "the worker survived"
+    assert beat.poll() is None, "beat survived"
+    assert len(smtp.messages) == len(people), "each mail once"
+    wait_until(house.ready, timeout=30)
+
+
+@pytest.mark.timeout(240)
+def test_a_flushed_redis_and_killed_workers_change_nothing_but_the_delay(build_house, smtp: Inbox):
+    house = build_house(**use_mail_server(smtp))
+    house.start("web")
+    people = make_people(house, 30)
+    ask_for_resets(house, people[:15])
+    house.redis().flushall()
+    worker = house.start("worker")
+    house.start("beat")
+    wait_until(lambda: smtp.messages, timeout=60)
+    house.kill(worker)
+    ask_for_resets(house, people[15:])
+    house.start("worker")
+    wait_until(lambda: {m["To"] for m in smtp.messages} == set(people), timeout=60, what="every mail")
+    # A worker that dies between sending and marking sends that one mail again, with a new link.
+    assert len(smtp.messages) <= len(people) + 1
+
+
+@pytest.mark.timeout(240)
+def test_while_postgres_is_away_it_is_503_and_within_ten_seconds_of_its_return_all_is_well(house: House):
+    house.start("web")
+    house.start("worker")
+    house.start("beat")
+    wait_until(house.ready, timeout=60)
+    house.servers.kill("postgres")
+    for path in ("/api/v1/trends/", "/readyz/", "/api/v1/auth/profile/", "/admin/login/"):
+        answer = requests.get(f"{house.url}{path}", headers={"Authorization": "Bearer x"}, timeout=20)
+        if path == "/api/v1/auth/profile/" and answer.status_code == 401:
+            continue  # refused by its signature, before Postgres is asked
+        if path == "/admin/login/" and answer.status_code == 200:
+            continue  # a form that needs no row
+        assert answer.status_code == 503, f"{path}: {answer.status_code}"
+        assert int(answer.headers["Retry-After"]) > 0
+    login = requests.post(f"{house.url}/api/v1/auth/login/", json={"email": "a@b.org", "password": "x"}, timeout=20)
+    assert (login.status_code, login.json()["errors"][0]["code"]) == (503, "service_unavailable")
+    assert requests.get(f"{house.url}/healthz/", timeout=20).status_code == 200
+    house.servers.revive("postgres")
+    returned = time.monotonic()
+    wait_until(house.ready, timeout=10, what="readiness after Postgres' return")
+    assert requests.get(f"{house.url}/api/v1/trends/", timeout=10).status_code == 200
+    assert time.monotonic() - returned < 10
+
+
+@pytest.mark.timeout(240)
+def test_a_redis_that_hangs_does_not_hold_requests(house: House):
+    house.start("web")
+    make_people(house, 1)
+    house.servers.freeze("valkey")
+    try:
+        started = time.monotonic()
+        for _ in range(5):
+            assert requests.get(f"{house.url}/api/v1/trends/", timeout=30).status_code == 200
+        ask_for_resets(house, ["p1@example.org"])
+        assert time.monotonic() - started < 20
+    finally:
+        house.servers.thaw("valkey")
+
+
+@pytest.mark.timeout(240)
+def test_two_beats_and_two_workers_send_each_mail_once(build_house, smtp: Inbox):
+    house = build_house(**use_mail_server(smtp))
+    house.start("web")
+    for role in ("worker", "worker", "beat", "beat"):
+        house.start(role)
+    people = make_people(house, 40)
+    ask_for_resets(house, people)
+    wait_until(lambda: {m["To"] for m in smtp.messages} == set(people), timeout=60)
+    assert len(smtp.messages) == len(people)
+
+
+@pytest.mark.timeout(240)
+def test_a_message_delivered_twice_does_its_work_once(build_house, smtp: Inbox):
+    house = build_house(**use_mail_server(smtp))
+    house.start("web")
+    people = make_people(house, 5)
+    ask_for_resets(house, people)
+    sender = Celery(broker=house.servers.broker_url)
+    for _ in range(6):
+        sender.send_task("accounts.tasks.send_links", queue="mail", task_id=uuid.uuid4().hex)
+    house.start("worker")
+    wait_until(lambda: {m["To"] for m in smtp.messages} == set(people), timeout=60)
+    queue = house.redis().__class__.from_url(house.servers.broker_url)
+    wait_until(lambda: queue.llen("mail") == 0 and not queue.hlen("unacked"), timeout=30, what="an empty queue")
+    assert len(smtp.messages) == len(people)
+
+
+def rabbitmq_listens() -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", 5672), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not rabbitmq_listens(), reason="no RabbitMQ listens on 127.0.0.1:5672")
+@pytest.mark.timeout(240)
+def test_a_real_task_runs_over_rabbitmq(build_house, smtp: Inbox):
+    house = build_house(**use_mail_server(smtp), CELERY_BROKER_URL=RABBITMQ)
+    house.start("web")
+    worker = house.start("worker")
+    people = make_people(house, 3)
+    ask_for_resets(house, people)
+    wait_until(lambda: {m["To"] for m in smtp.messages} == set(people), timeout=60, what="every mail")
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(30)
+    with Connection(RABBITMQ) as broker:
+        for name in ("mail", "imports", "default"):
+            broker.default_channel.queue_delete(name)
