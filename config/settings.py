@@ -5,6 +5,7 @@ A variable is looked for in the process environment, then in ``.env`` beside ``m
 ``.env.example`` names them all.
 """
 
+import logging
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -414,6 +415,7 @@ LOG_FORMAT = env("LOG_FORMAT", default="console")
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # config.logs.RequestIDMiddleware has made it sane by then
 DJANGO_STRUCTLOG_COMMAND_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line a request: the one that knows how it ended
 LOGGING_CONFIG = "config.logs.configure"
 LOGGING = {"format": LOG_FORMAT}
 
