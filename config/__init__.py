@@ -1,5 +1,4 @@
-"""The wiring of Atrium, and the plumbing that every app stands on."""
+"""The wiring of Atrium, and the plumbing that every app stands on.
 
-from .celery import app as celery_app
-
-__all__ = ["celery_app"]
+Nothing is imported here: ``config.processes`` and ``config.embedded`` start before there are settings.
+"""

@@ -1,0 +1,111 @@
+"""How each process of Atrium is started: ``python -m config.processes web|events|worker|beat|migrate|flower``.
+
+The one place that knows: ``bin/up``, the image, the compose file and the systemd units all come here. The role is
+replaced by the program it names, so that signals reach that program itself.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import environ
+
+ROOT = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+
+def web() -> list[str]:
+    """The REST API, the pages and the admin: WSGI on blocking threads."""
+    threads = env.int("WEB_THREADS", default=8)
+    return [
+        *_granian("config.wsgi:application", "wsgi", env.int("PORT", default=8000)),
+        "--workers", str(env.int("WEB_WORKERS", default=1)),
+        "--blocking-threads", str(threads),
+        # As many requests as there are threads, and as many again that are read while those work. The rest wait in the
+        # kernel's queue, where a client's own time limit still counts.
+        "--backpressure", str(2 * threads),
+        "--backlog", "1024",
+    ]  # fmt: skip
+
+
+def events() -> list[str]:
+    """The open event streams: one worker, whose loop holds them all."""
+    port = env.int("EVENTS_PORT", default=env.int("PORT", default=8000) + 1)
+    return [
+        *_granian("config.asgi:application", "asginl", port),
+        "--workers", "1",
+        "--backlog", "4096",
+        "--backpressure", "16384",
+        "--no-ws",
+    ]  # fmt: skip
+
+
+def worker() -> list[str]:
+    """Everything that need not be done while somebody waits; the settings say how many at a time."""
+    return [*_celery("worker"), "--queues", "mail,imports,default", "--without-gossip", "--without-mingle"]
+
+
+def beat() -> list[str]:
+    """The clock. Its schedule is rows of the database, so it keeps no file of its own."""
+    return [*_celery("beat"), "--pidfile", ""]
+
+
+def migrate() -> list[str]:
+    """Bring the database to what this version expects, with the periodic tasks; then end."""
+    return [sys.executable, str(ROOT / "manage.py"), "migrate", "--noinput"]
+
+
+def flower() -> list[str]:
+    """A look at the workers, never without a password."""
+    user, _, password = env("FLOWER_BASIC_AUTH", default="").partition(":")
+    if not (user and password):
+        sys.exit("Flower shows and controls every task: set FLOWER_BASIC_AUTH=user:password to start it.")
+    # The password stays in the environment, which other users of the machine cannot read as they can a command line.
+    os.environ["FLOWER_BASIC_AUTH"] = f"{user}:{password}"
+    address = env("HOST", default="127.0.0.1")
+    return [*_celery("flower"), "--address", address, "--port", str(env.int("FLOWER_PORT", default=5555))]
+
+
+def _granian(application: str, interface: str, port: int) -> list[str]:
+    return [
+        sys.executable, "-m", "granian", application,
+        "--interface", interface,
+        "--host", env("HOST", default="127.0.0.1"),
+        "--port", str(port),
+        "--log-level", "warning",  # each request is logged by the application, with its id
+        "--respawn-failed-workers",
+        "--respawn-interval", "1",
+        "--workers-kill-timeout", "5",
+    ]  # fmt: skip
+
+
+def _celery(command: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "--quiet", "--app", "config", command]
+
+
+ROLES: dict[str, Callable[[], list[str]]] = {
+    role.__name__: role for role in (web, events, worker, beat, migrate, flower)
+}
+
+
+def load_environment() -> None:
+    """What the settings read: the process's environment, then ``.env``, then ``ATRIUM_HOME/env``."""
+    environ.Env.read_env(ROOT / ".env")
+    environ.Env.read_env(Path(env("ATRIUM_HOME", default=str(ROOT / ".atrium"))) / "env")
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    if len(arguments) != 1 or arguments[0] not in ROLES:
+        sys.exit(f"usage: python -m config.processes {'|'.join(ROLES)}")
+    load_environment()
+    os.environ["ATRIUM_PROCESS"] = arguments[0]  # names the process in its log lines and in Postgres
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    command = ROLES[arguments[0]]()
+    sys.stdout.flush()
+    os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    main()
