@@ -66,12 +66,14 @@ def cached_response(
     produce: Callable[[], object],
     ttl: int = 120,
     public: bool = False,
+    etag: Callable[[bytes], str] | None = None,
 ) -> HttpResponse:
     """Answer a GET with the cached bytes of ``produce()``, or 304 where the client has them already.
 
     ``produce`` returns what the answer's JSON is made of (or the bytes themselves), and is called only when nothing is
     kept. ``ttl`` is in seconds. The key is the scope, its generation, the host and the whole query string, so the scope
-    must say who may see the answer. ``public`` answers are also kept compressed for clients that accept gzip.
+    must say who may see the answer. ``public`` answers are also kept compressed for clients that accept gzip. ``etag``
+    makes the tag from the body where it shall say more than that the bytes are the same.
     """
     path = f"{request.get_host()}{request.path}?{urlencode(sorted(request.GET.lists()), doseq=True)}"
     digest = hashlib.blake2b(path.encode(errors="replace"), digest_size=16).hexdigest()
@@ -86,7 +88,7 @@ def cached_response(
         if compress:
             body = gzip.compress(body, compresslevel=6, mtime=0) if len(body) >= COMPRESS_FROM else body
         _put(key, field, body, ttl)
-    return respond(request, body, public=public)
+    return respond(request, body, public=public, etag=etag(body) if etag else None)
 
 
 def respond(

@@ -10,7 +10,7 @@ import redis.exceptions
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core import exceptions as django_errors
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from drf_standardized_errors.handler import ExceptionHandler as StandardizedHandler
@@ -22,6 +22,8 @@ from rest_framework.settings import api_settings
 logger = structlog.get_logger(__name__)
 
 RETRY_AFTER = 5  # seconds that a client is asked to wait while Postgres, Redis or the storage is away
+
+FOREIGN_KEY_VIOLATION = "23503"  # Postgres' code
 
 OUTAGES = (
     OperationalError,
@@ -43,11 +45,15 @@ class Conflict(APIException):
 
 
 class PreconditionFailed(APIException):
-    """``If-Match`` named another version than the present one."""
+    """``If-Match`` named another version than the present one, which the answer's ``ETag`` then says."""
 
     status_code = status.HTTP_412_PRECONDITION_FAILED
     default_detail = "It has changed since you read it. Read it again, then repeat your change."
     default_code = "precondition_failed"
+
+    def __init__(self, detail: Any = None, code: str | None = None, *, etag: str | None = None) -> None:
+        super().__init__(detail, code)
+        self.etag = etag
 
 
 class PayloadTooLarge(APIException):
@@ -84,11 +90,19 @@ class ExceptionHandler(StandardizedHandler):
             return ValidationError("The request is malformed.")
         if isinstance(exc, django_errors.ValidationError):
             return ValidationError(getattr(exc, "message_dict", exc.messages))
+        if isinstance(exc, IntegrityError) and getattr(exc.__cause__, "pgcode", "") == FOREIGN_KEY_VIOLATION:
+            return Conflict("Something that this refers to has just been deleted. Read again, then repeat your change.")
         if isinstance(exc, (DataError, UnicodeEncodeError)):
             # The serializers have let something through that no column can hold: still the client's doing.
             logger.warning("value_out_of_range", detail=str(exc)[:200])
             return ValidationError("A value is out of range.")
         return super().convert_known_exceptions(exc)
+
+    def get_headers(self, exc: APIException) -> dict:
+        headers = super().get_headers(exc)
+        if isinstance(exc, PreconditionFailed) and exc.etag:
+            headers["ETag"] = exc.etag
+        return headers
 
 
 class OutageMiddleware:

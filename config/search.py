@@ -26,18 +26,25 @@ class FoldedContains(Lookup):
     """``column__folded_contains=word``: both sides folded, and the word's ``%``, ``_`` and ``\\`` plain text."""
 
     lookup_name = "folded_contains"
+    column = "public.atrium_fold(%s)"
 
     def as_sql(self, compiler, connection):
         left, left_params = self.process_lhs(compiler, connection)
-        word = connection.ops.prep_for_like_query(self.rhs)
-        return (
-            f"public.atrium_fold({left}) LIKE '%%' || public.atrium_fold(%s) || '%%'",
-            [*left_params, word],
-        )
+        # Escaped after folding, because folding makes a plain % of a full-width one.
+        word = "replace(replace(replace(public.atrium_fold(%s), '\\', '\\\\'), '%%', '\\%%'), '_', '\\_')"
+        return f"{self.column % left} LIKE '%%' || {word} || '%%'", [*left_params, self.rhs]
+
+
+class HasFolded(FoldedContains):
+    """The same for a column that holds folded text already, such as a generated one."""
+
+    lookup_name = "has_folded"
+    column = "%s"
 
 
 for field in (CharField, TextField):
     field.register_lookup(FoldedContains)
+    field.register_lookup(HasFolded)
 
 
 def words(text: str) -> list[str]:
