@@ -367,6 +367,7 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 # --- The domains' own settings ----------------------------------------------------------------------------------------
 
 EVENTS_URL = env("EVENTS_URL", default="").rstrip("/")
+NOTES_TRASH_DAYS = env.int("NOTES_TRASH_DAYS", default=7)
 CONTACT_WINDOW = timedelta(seconds=env.int("CONTACT_WINDOW", default=180))
 TRENDS_INBOX = Path(env("TRENDS_INBOX", default=ATRIUM_HOME / "trends" / "inbox"))
 TRENDS_BACKUP = Path(env("TRENDS_BACKUP", default=ATRIUM_HOME / "trends" / "backup"))
