@@ -19,7 +19,7 @@ def etag(body: bytes) -> str:
 
 
 def asked_for(request: Request | HttpRequest) -> frozenset[int] | None:
-    """The versions that ``If-Match`` allows: None without the header or with ``*``, an empty set where it names none."""
+    """The versions ``If-Match`` allows: None without it or with ``*``, an empty set where it names no version."""
     header = request.headers.get("If-Match", "").strip()
     if header in ("", "*"):
         return None
