@@ -28,3 +28,15 @@ def user_agent(request: HttpRequest | Request) -> str:
     """What the client calls itself, printable and at most 300 characters."""
     said = request.META.get("HTTP_USER_AGENT", "")
     return "".join(char for char in said if char.isprintable())[:300]
+
+
+def client_network(request: HttpRequest | Request) -> str:
+    """What counts as one client: an IPv4 address, or the /64 that one household or host has of IPv6."""
+    return network(client_ip(request))
+
+
+def network(ip: str | None) -> str:
+    if ip is None:
+        return "unknown"
+    address = ipaddress.ip_address(ip)
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
