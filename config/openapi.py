@@ -70,6 +70,16 @@ class AutoSchema(SpectacularAutoSchema):
         parts = self.path.removeprefix("/api/v1/").strip("/").split("/")
         return [self.view.schema_tag] if hasattr(self.view, "schema_tag") else [parts[0]]
 
+    def _get_request_body(self, direction: str = "request") -> Any:
+        """A view with ``delete_takes_body`` says so for DELETE too, which drf-spectacular leaves out."""
+        if self.method != "DELETE" or not getattr(self.view, "delete_takes_body", False):
+            return super()._get_request_body(direction)
+        self.method = "POST"
+        try:
+            return super()._get_request_body(direction)
+        finally:
+            self.method = "DELETE"
+
     def _get_response_bodies(self, direction: str = "response") -> Any:
         responses = super()._get_response_bodies(direction)
         if direction != "response":
