@@ -7,4 +7,4 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from . import schema, signals  # noqa: F401  connected by being imported
+        from . import receivers, schema  # noqa: F401  connected by being imported

@@ -2,13 +2,19 @@
 
 from typing import Any
 
+from django.contrib.auth import update_session_auth_hash
+from django.db.models.functions import Now
+from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.tokens import AccessToken
 
+from config.caching import guarded, redis_client
+
 from . import tokens
 from .models import User, UserSession
 
+SEEN_EVERY = 300  # seconds between two notes that a cookie is in use
 CHALLENGE = 'Bearer realm="api"'
 
 
@@ -42,8 +48,31 @@ def session_of(raw: str) -> UserSession:
     return session
 
 
+def current_session(request: Any) -> UserSession | None:
+    """The session by which somebody signed in asks, be it of a token or of a cookie."""
+    if isinstance(request.auth, UserSession):
+        return request.auth
+    key = request.session.session_key
+    return UserSession.objects.live().filter(user=request.user, session_key=key).first() if key else None
+
+
+def stay_signed_in(request: HttpRequest, user: User, session: UserSession | None) -> None:
+    """Carry a cookie over its user's change of password; Django gives it a new key, which the session's row learns."""
+    update_session_auth_hash(request, user)
+    if session is not None:
+        UserSession.objects.filter(pk=session.pk).update(session_key=request.session.session_key or "")
+
+
 class CookieAuthentication(SessionAuthentication):
     """The Django session of this site's own pages, with CSRF."""
+
+    def authenticate(self, request: Any) -> tuple[Any, Any] | None:
+        found = super().authenticate(request)
+        key = request._request.session.session_key if found else None
+        # Seldom enough that polling costs no write: without Redis, which remembers it, not at all.
+        if key and guarded(lambda: redis_client().set(f"atrium:seen:{key}", 1, ex=SEEN_EVERY, nx=True)):
+            UserSession.objects.filter(session_key=key).update(last_used_at=Now())
+        return found
 
     def authenticate_header(self, request: Any) -> str:
         return CHALLENGE

@@ -10,6 +10,7 @@ from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.core.validators import MinLengthValidator, RegexValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Lower, Now
+from rest_framework_simplejwt.settings import api_settings as jwt_settings
 
 from config.claims import Job, pending
 
@@ -59,6 +60,9 @@ class User(AbstractUser):
     )
     usercode = models.CharField(max_length=USERCODE_LENGTH, editable=False)
     email_verified_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    # Of a user about to be saved with a new password: the session that outlives it.
+    session_to_keep: uuid.UUID | None = None
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -120,7 +124,9 @@ class UserProfile(models.Model):
 
 class UserSessionQuerySet(models.QuerySet["UserSession"]):
     def live(self) -> "UserSessionQuerySet":
-        return self.filter(ended_at=None, expires_at__gt=Now())
+        """Those on which somebody is signed in, and has been seen within the life of a refresh token."""
+        unused = Now() - jwt_settings.REFRESH_TOKEN_LIFETIME
+        return self.filter(~models.Q(refresh_issued_at__lte=unused), ended_at=None, expires_at__gt=Now())
 
 
 class UserSession(models.Model):

@@ -7,12 +7,15 @@ from typing import Any
 
 from django.core.validators import RegexValidator
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config import storage
+from config.errors import PayloadTooLarge
 
 from .addresses import normalised
 from .backends import MAX_PASSWORD_LENGTH
+from .images import MAX_BYTES
 from .models import User, UserProfile, UserSession
 
 known_timezones = functools.cache(zoneinfo.available_timezones)
@@ -151,20 +154,13 @@ class SessionSerializer(serializers.ModelSerializer):
         return session.pk == self.context["current"]
 
 
-class ProfileSerializer(serializers.Serializer):
-    """A person's own view of themselves."""
+class NamesSerializer(serializers.Serializer):
+    """What a person may say of themselves."""
 
-    username = serializers.CharField(source="user.username", read_only=True)
-    email = serializers.EmailField(source="user.email", read_only=True)
-    usercode = serializers.CharField(source="user.usercode", read_only=True)
     first_name = serializers.CharField(source="user.first_name", max_length=150, allow_blank=True)
     last_name = serializers.CharField(source="user.last_name", max_length=150, allow_blank=True)
     date_of_birth = serializers.DateField(allow_null=True)
     timezone = serializers.CharField(max_length=64, help_text="A name of the IANA database, such as `Europe/Berlin`.")
-    image = serializers.SerializerMethodField(help_text="A link of five minutes, or null.")
-
-    def get_image(self, profile: UserProfile) -> str | None:
-        return storage.signed_url(profile.image.name) if profile.image.name else None
 
     def validate_date_of_birth(self, value: date | None) -> date | None:
         # Nobody is older than 150 years; tomorrow's date is today's somewhere in the world.
@@ -176,4 +172,28 @@ class ProfileSerializer(serializers.Serializer):
     def validate_timezone(self, value: str) -> str:
         if value not in known_timezones():
             raise serializers.ValidationError("This is not the name of a time zone.")
+        return value
+
+
+class ProfileSerializer(NamesSerializer):
+    username = serializers.CharField(source="user.username", read_only=True)
+    email = serializers.EmailField(source="user.email", read_only=True)
+    usercode = serializers.CharField(source="user.usercode", read_only=True)
+    image = serializers.SerializerMethodField(help_text="A link of five minutes, or null.")
+
+    @extend_schema_field({"type": ["string", "null"], "format": "uri"})
+    def get_image(self, profile: UserProfile) -> str | None:
+        return storage.signed_url(profile.image.name) if profile.image.name else None
+
+
+class ProfileChangesSerializer(NamesSerializer):
+    """What may be sent of it; a picture travels as multipart."""
+
+    image = serializers.FileField(
+        allow_null=True, write_only=True, help_text="JPEG, PNG or WebP, up to 5 MB and 24 megapixels; null removes it."
+    )
+
+    def validate_image(self, value: Any) -> Any:
+        if value is not None and value.size > MAX_BYTES:
+            raise PayloadTooLarge("A picture has at most 5 MB.")
         return value

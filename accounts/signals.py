@@ -1,32 +1,7 @@
-"""What follows from a user being saved or signing in, wherever it happened: API, pages, admin, command line."""
+"""What other apps may want to hear of accounts."""
 
-from typing import Any
+from django.dispatch import Signal
 
-from django.contrib.auth.signals import user_logged_in, user_logged_out
-from django.db.models.signals import post_save
-from django.dispatch import receiver
-from django.http import HttpRequest
-
-from . import services
-from .devices import Device
-from .models import User, UserProfile, UserSession
-
-
-@receiver(post_save, sender=User, dispatch_uid="accounts.make_profile")
-def make_profile(instance: User, created: bool, raw: bool, **_: Any) -> None:
-    if created and not raw:
-        UserProfile.objects.create(user=instance)
-
-
-@receiver(user_logged_in, dispatch_uid="accounts.remember_cookie")
-def remember_cookie(request: HttpRequest, user: User, **_: Any) -> None:
-    """A sign-in by Django's session, that of the admin too, is one of the user's devices."""
-    if request.session.session_key is None:
-        request.session.create()
-    services.remember_cookie(user=user, session_key=request.session.session_key or "", device=Device.of(request))
-
-
-@receiver(user_logged_out, dispatch_uid="accounts.end_cookie")
-def end_cookie(request: HttpRequest, user: User | None, **_: Any) -> None:
-    if user is not None and request.session.session_key:
-        services.end_sessions(UserSession.objects.filter(session_key=request.session.session_key))
+# Sent with ``user`` inside the transaction that deletes an account, before any row is gone. Whoever keeps files for the
+# user notes their keys here and removes them with ``transaction.on_commit``.
+account_deleted = Signal()

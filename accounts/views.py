@@ -11,11 +11,13 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from config.openapi import errors
+from config.throttling import AnonThrottle
 
 from . import serializers
 from .authentication import CHALLENGE
 from .devices import Device
 from .services import passwords, registration, sessions
+from .throttles import LoginThrottle, MailThrottle, RegisterThrottle
 
 
 def checked(serializer: type[BaseSerializer], request: Request, **options: Any) -> dict[str, Any]:
@@ -40,6 +42,8 @@ class OpenView(APIView):
 
 
 class RegisterView(OpenView):
+    throttle_classes = [AnonThrottle, RegisterThrottle]
+
     @extend_schema(
         summary="Register",
         description="Makes an account and mails a link that confirms its address. An address that has an account "
@@ -79,6 +83,8 @@ class VerifyEmailView(OpenView):
 
 
 class ResendVerificationView(OpenView):
+    throttle_classes = [AnonThrottle, MailThrottle]
+
     @extend_schema(
         summary="Send the confirmation again",
         request=serializers.EmailSerializer,
@@ -93,6 +99,8 @@ class ResendVerificationView(OpenView):
 
 
 class LoginView(OpenView):
+    throttle_classes = [AnonThrottle, LoginThrottle]
+
     @extend_schema(
         summary="Log in",
         description="By e-mail address or username. The access token is good for ten minutes; `token/refresh/` makes "
@@ -160,6 +168,8 @@ class LogoutView(OpenView):
 
 
 class ResetPasswordView(OpenView):
+    throttle_classes = [AnonThrottle, MailThrottle]
+
     @extend_schema(
         summary="Forgot the password",
         description="Mails a link that sets a new one, good for an hour, if the address belongs to an account.",

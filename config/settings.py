@@ -217,6 +217,7 @@ TRENDS_INTERVAL = env.int("TRENDS_INTERVAL", default=120)
 PERIODIC_TASKS: dict[str, tuple[str, int]] = {
     "mail: send what is due": ("config.tasks.send_mail", 5),
     "accounts: mail the links that are due": ("accounts.tasks.send_links", 5),
+    "accounts: forget what is over": ("accounts.tasks.forget_expired", 3600),
     "housekeeping: forget what has expired": ("config.tasks.forget_expired", 3600),
 }
 

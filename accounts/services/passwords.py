@@ -3,7 +3,6 @@
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import transaction
-from django.db.models import QuerySet
 from django.db.models.functions import Now
 from rest_framework.exceptions import ValidationError
 
@@ -12,7 +11,7 @@ from config import mail
 from ..backends import MAX_PASSWORD_LENGTH
 from ..devices import Device
 from ..models import User, UserSession
-from . import links, sessions
+from . import links
 from .links import Purpose
 
 
@@ -49,29 +48,27 @@ def reset_password(*, code: str, password: str, device: Device) -> User:
     """
     _, user = links.use_link(code=code, purposes=[Purpose.RESET_PASSWORD])
     check_strength(password=password, user=user, field="password")
-    _set_password(user=user, password=password, ending=UserSession.objects.filter(user=user), device=device)
+    _set_password(user=user, password=password, keep=None, device=device)
     User.objects.filter(pk=user.pk, email_verified_at=None).update(email_verified_at=Now())
     return user
 
 
 @transaction.atomic
-def change_password(*, user: User, current: str, new: str, keep: UserSession | None, device: Device) -> None:
-    """Set the password and end every session but ``keep``.
+def change_password(*, user: User, current: str, new: str, keep: UserSession | None, device: Device) -> User:
+    """Set the password, end every session but ``keep``, and return the user.
 
     Raises WrongPassword, or a validation error for a weak one.
     """
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     confirm_password(user=user, password=current, field="current_password")
     check_strength(password=new, user=user, field="new_password")
-    others = UserSession.objects.filter(user=user)
-    if keep is not None:
-        others = others.exclude(pk=keep.pk)
-    _set_password(user=user, password=new, ending=others, device=device)
+    _set_password(user=user, password=new, keep=keep, device=device)
+    return user
 
 
-def _set_password(*, user: User, password: str, ending: QuerySet[UserSession], device: Device) -> None:
+def _set_password(*, user: User, password: str, keep: UserSession | None, device: Device) -> None:
     user.set_password(password)
-    user.save(update_fields=["password"])
+    user.session_to_keep = keep.pk if keep else None
+    user.save(update_fields=["password"])  # which ends the other sessions: receivers.end_sessions
     links.spend_links(purposes=[Purpose.RESET_PASSWORD], email=user.email_lower, user=user)
-    sessions.end_sessions(ending)
     mail.queue(to=user.email, template="password_changed", context={"username": user.username, **device.told()})

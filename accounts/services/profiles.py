@@ -1,10 +1,15 @@
-"""What people say of themselves."""
+"""What people say of themselves, and how they look."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import transaction
 
+from config import storage
+
+from ..images import small_picture
 from ..models import User, UserProfile
 
 
@@ -14,13 +19,45 @@ def profile_of(user: User) -> UserProfile:
     return profile
 
 
-@transaction.atomic
-def update_profile(*, user: User, names: Mapping[str, str], **fields: Any) -> UserProfile:
-    """Set ``names`` of the user and ``fields`` of the profile, those that are given."""
-    if names:
-        User.objects.filter(pk=user.pk).update(**names)
-        for name, value in names.items():
-            setattr(user, name, value)
-    if fields:
-        UserProfile.objects.filter(user=user).update(**fields)
+def update_profile(
+    *, user: User, names: Mapping[str, str] | None = None, picture: IO[bytes] | None = None, **fields: Any
+) -> UserProfile:
+    """Set ``names`` of the user, ``fields`` of the profile and its ``picture``, those that are given.
+
+    Raises images.BadImage, before anything is set.
+    """
+    key = _store(picture) if picture is not None else None
+    try:
+        with transaction.atomic():
+            if names:
+                User.objects.filter(pk=user.pk).update(**names)
+                for name, value in names.items():
+                    setattr(user, name, value)
+            if fields:
+                UserProfile.objects.filter(user=user).update(**fields)
+            if key is not None:
+                _replace_picture(user, key)
+    except BaseException:
+        if key is not None:
+            default_storage.delete(key)
+        raise
     return profile_of(user)
+
+
+@transaction.atomic
+def remove_picture(*, user: User) -> None:
+    """Take the picture away; no error where there is none."""
+    _replace_picture(user, "")
+
+
+def _store(picture: IO[bytes]) -> str:
+    return default_storage.save(storage.random_key("pictures", ".webp"), ContentFile(small_picture(picture)))
+
+
+def _replace_picture(user: User, key: str) -> None:
+    """Point to the picture ``key`` and have the one before it removed after the commit."""
+    profile = UserProfile.objects.select_for_update().get(user=user)
+    before = profile.image.name
+    UserProfile.objects.filter(user=user).update(image=key)
+    if before:
+        transaction.on_commit(lambda: default_storage.delete(before), robust=True)

@@ -1,0 +1,48 @@
+"""Who may try how often: each client, and each account that is named, whoever names it."""
+
+from typing import Any
+
+from rest_framework.request import Request
+
+from config.clients import client_network, network
+from config.throttling import AccountThrottle, UserThrottle
+
+from .models import User, UserSession
+
+
+class LoginThrottle(AccountThrottle):
+    """Guessing is slowed for a client, and for an account guessed at from many places at once.
+
+    A place from which the account was signed in before is left out of the latter: whoever guesses does not lock its
+    owner out, however many addresses the guesses come from.
+    """
+
+    scope = "LOGIN"
+    fields = ("email", "username")
+
+    def is_known(self, request: Any, named: str) -> bool:
+        user = User.objects.by_login(named).first() if "\x00" not in named else None
+        places = UserSession.objects.filter(user=user).order_by().values_list("ip", flat=True).distinct()[:1000]
+        return user is not None and client_network(request) in {network(ip) for ip in places if ip is not None}
+
+
+class RegisterThrottle(AccountThrottle):
+    scope = "REGISTER"
+
+
+class MailThrottle(AccountThrottle):
+    """For whatever sends a mail to an address that the request names."""
+
+    scope = "MAIL"
+
+
+class ConfirmationThrottle(UserThrottle):
+    """For what asks somebody signed in for the password: a stolen token is no licence to guess it."""
+
+    scope = "LOGIN"
+
+
+def of_login(request: Request | Any, named: str) -> float | None:
+    """The seconds that a log-in by this site's own page has to wait, or None; counted with those of the API."""
+    throttle = LoginThrottle()
+    return None if throttle.allow(request, named) else throttle.wait()
