@@ -59,7 +59,8 @@ def compose(*, to: str, template: str, context: Mapping[str, Any], key: str) -> 
     head, _, text = rendered.lstrip().partition("\n")
     # What people typed may stand in a subject: a line break there would start a header of their own.
     subject = " ".join(head.removeprefix("Subject:").split())[:200]
-    message = EmailMultiAlternatives(subject, text.strip() + "\n", settings.DEFAULT_FROM_EMAIL, [to])
+    text = re.sub(r"\n{3,}", "\n\n", text.strip()) + "\n"  # blocks that a mail leaves empty leave no gap
+    message = EmailMultiAlternatives(subject, text, settings.DEFAULT_FROM_EMAIL, [to])
     html = render_to_string(f"mail/{template}.html", {**context, "subject": subject})
     message.attach_alternative(_inliner.inline(html), "text/html")
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or urlsplit(settings.PUBLIC_URL).hostname
