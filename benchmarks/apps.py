@@ -20,6 +20,8 @@ from rest_framework.views import APIView  # noqa: E402
 settings.ROOT_URLCONF = "benchmarks.apps"
 settings.ALLOWED_HOSTS = ["127.0.0.1"]
 
+from config import urls as site  # noqa: E402
+
 
 def application(environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
     if environ["PATH_INFO"] == "/wsgi":
@@ -47,4 +49,4 @@ class Bare(APIView):
         return Response({"ok": True})
 
 
-urlpatterns = [path("django/", bare), path("query/", one_query), path("drf/", Bare.as_view())]
+urlpatterns = [path("django/", bare), path("query/", one_query), path("drf/", Bare.as_view()), *site.urlpatterns]
