@@ -92,13 +92,13 @@ def image_step() -> None:
 def rehearsal() -> None:
     """The compose file, started with nothing there, used, stopped and started again."""
     whole = Compose(engine())
-    whole.down()
+    whole.remove(volumes=True)
     try:
         whole.build_stand_ins()
         for check in REHEARSAL:
             say(check.__name__.replace("_", " "), check(whole))
     finally:
-        whole.down()
+        whole.remove(volumes=True)
 
 
 STEPS: dict[str, Callable[[], None]] = {

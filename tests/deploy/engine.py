@@ -68,6 +68,8 @@ class Engine:
         done = self("debootstrap", "--variant=minbase", packages, "trixie", str(tree), check=False, timeout=400)
         if done.returncode:
             raise Skipped("debootstrap could not reach Debian's packages")
+        for leftovers in ("var/cache/apt", "var/lib/apt/lists"):
+            shutil.rmtree(tree / leftovers)
         (tree / "usr/local/bin/python").symlink_to("/usr/bin/python3")
         recipe = self.work / "Base"
         recipe.write_text("FROM scratch\nADD tree /\nENV PATH=/usr/local/bin:/usr/bin:/bin\n")
