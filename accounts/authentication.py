@@ -52,6 +52,10 @@ def current_session(request: Any) -> UserSession | None:
     """The session by which somebody signed in asks, be it of a token or of a cookie."""
     if isinstance(request.auth, UserSession):
         return request.auth
+    return session_of_cookie(request)
+
+
+def session_of_cookie(request: Any) -> UserSession | None:
     key = request.session.session_key
     return UserSession.objects.live().filter(user=request.user, session_key=key).first() if key else None
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -10,23 +9,13 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import ValidationError
 
-from .backends import MAX_PASSWORD_LENGTH
 from .devices import Device
+from .forms import NewPasswordForm, add_errors
 from .models import AccountLink
 from .services import emails, links, passwords, registration
 from .services.links import Purpose
-
-
-class NewPasswordForm(forms.Form):
-    password = forms.CharField(
-        label="New password",
-        max_length=MAX_PASSWORD_LENGTH,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "autofocus": True}),
-        help_text="At least eight characters, not only digits, and none of the common ones.",
-    )
 
 
 @method_decorator([never_cache, sensitive_post_parameters()], name="dispatch")
@@ -89,11 +78,3 @@ class NewPasswordPage(LinkPage):
             else:
                 return self.page({"state": "done"})
         return self.ask(link, form=form)
-
-
-def add_errors(form: forms.Form, error: APIException) -> None:
-    """Show an error of the API beside the fields it names."""
-    found = error.detail if isinstance(error.detail, dict) else {"": error.detail}
-    for name, details in found.items():
-        for detail in details if isinstance(details, list) else [details]:
-            form.add_error(name if name in form.fields else None, str(detail))

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from rest_framework.request import Request
-
 from config.clients import client_network, network
 from config.throttling import AccountThrottle, UserThrottle
 
@@ -40,9 +38,3 @@ class ConfirmationThrottle(UserThrottle):
     """For what asks somebody signed in for the password: a stolen token is no licence to guess it."""
 
     scope = "LOGIN"
-
-
-def of_login(request: Request | Any, named: str) -> float | None:
-    """The seconds that a log-in by this site's own page has to wait, or None; counted with those of the API."""
-    throttle = LoginThrottle()
-    return None if throttle.allow(request, named) else throttle.wait()

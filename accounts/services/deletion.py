@@ -22,15 +22,21 @@ UNCONFIRMED = timedelta(days=7)
 
 @transaction.atomic
 def delete_account(*, user: User, password: str, device: Device) -> None:
-    """Delete ``user`` and all that only they own; files go after the commit. Raises passwords.WrongPassword."""
+    """Delete the caller's own account and tell them by mail. Raises passwords.WrongPassword."""
     user = User.objects.select_for_update().get(pk=user.pk)
     confirm_password(user=user, password=password, field="password")
+    mail.queue(to=user.email, template="account_deleted", context={"username": user.username, **device.told()})
+    remove_user(user)
+
+
+@transaction.atomic
+def remove_user(user: User) -> None:
+    """Delete ``user`` and all that only they own; files go after the commit."""
     account_deleted.send(User, user=user)
     end_sessions(UserSession.objects.filter(user=user))
     picture = UserProfile.objects.filter(user=user).values_list("image", flat=True).first()
     if picture:
         transaction.on_commit(lambda: default_storage.delete(picture), robust=True)
-    mail.queue(to=user.email, template="account_deleted", context={"username": user.username, **device.told()})
     user.delete()
 
 

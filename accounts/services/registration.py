@@ -76,5 +76,10 @@ def verify_email(*, code: str) -> User:
     if link.purpose == Purpose.CHANGE_EMAIL:
         emails.apply_change(user=user, email=link.email)
     else:
-        User.objects.filter(pk=user.pk, email_verified_at=None).update(email_verified_at=Now())
+        mark_verified(user)
     return user
+
+
+def mark_verified(user: User) -> bool:
+    """Take the present address of ``user`` as proven; whether it was not yet."""
+    return bool(User.objects.filter(pk=user.pk, email_verified_at=None).update(email_verified_at=Now()))
