@@ -147,7 +147,7 @@ def _get(key: str, field: bytes) -> bytes | None:
 def _put(key: str, field: bytes, body: bytes, ttl: int) -> None:
     def put() -> None:
         with redis_client().pipeline(transaction=False) as pipe:
-            pipe.hset(key, field, body)
+            pipe.hset(key, mapping={field: body})
             pipe.expire(key, ttl)
             pipe.execute()
 

@@ -49,7 +49,7 @@ def check_postgres() -> str:
 
 
 def check_redis() -> str:
-    info = _redis().info("server")
+    info: Any = _redis().info("server")
     return f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
 
 

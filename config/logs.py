@@ -51,7 +51,8 @@ class RequestMiddleware(StructlogMiddleware):
             return self.get_response(request)
         return super().__call__(request)
 
-    def format_request(self, request: HttpRequest) -> str:
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
         return f"{request.method} {request.path}"
 
 

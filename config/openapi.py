@@ -1,6 +1,6 @@
 """What every operation says of itself in the OpenAPI description: its tag, and the errors it may answer."""
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_serializer
@@ -44,7 +44,7 @@ class ErrorEntrySerializer(serializers.Serializer):
 )
 class ErrorSerializer(serializers.Serializer):
     type = serializers.ChoiceField(["validation_error", "client_error", "server_error"])
-    errors = ErrorEntrySerializer(many=True)
+    errors = ErrorEntrySerializer(many=True)  # type: ignore[assignment]  # the field is called as the contract has it
 
 
 def errors(*codes: int) -> dict[int, OpenApiResponse]:
@@ -80,7 +80,7 @@ class AutoSchema(SpectacularAutoSchema):
         finally:
             self.method = "DELETE"
 
-    def _get_response_bodies(self, direction: str = "response") -> Any:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         responses = super()._get_response_bodies(direction)
         if direction != "response":
             return responses

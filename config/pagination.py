@@ -21,7 +21,7 @@ class FeedPagination(CursorPagination):
     page_size_query_param = "page_size"
     ordering = "-id"
 
-    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list:
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list | None:
         try:
             return super().paginate_queryset(queryset, request, view)
         except (NotFound, ValueError, TypeError, DjangoValidationError, DataError) as error:

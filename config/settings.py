@@ -349,7 +349,7 @@ if AWS_STORAGE_BUCKET_NAME:
         connect_timeout=3, read_timeout=10, retries={"max_attempts": 2}, signature_version="s3v4",
         s3={"addressing_style": "path" if AWS_S3_ENDPOINT_URL else "auto"},
     )  # fmt: skip
-    _FILES = {"BACKEND": "storages.backends.s3.S3Storage"}
+    _FILES: dict[str, object] = {"BACKEND": "storages.backends.s3.S3Storage"}
 else:
     _FILES = {"BACKEND": "config.storage.PrivateFileSystemStorage", "OPTIONS": {"location": FILES_DIR}}
 STORAGES = {

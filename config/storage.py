@@ -1,13 +1,14 @@
 """Files: private, under random keys, reached by links of five minutes. S3, or a folder behind the same storage API."""
 
 import secrets
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core import signing
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.signing import TimestampSigner
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 
@@ -19,8 +20,8 @@ _signer = TimestampSigner(salt="atrium.files")
 class PrivateFileSystemStorage(FileSystemStorage):
     """Files readable by their owner alone, whose URLs are signed and expire like S3's."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, file_permissions_mode=0o600, directory_permissions_mode=0o700, **kwargs)
+    def __init__(self, location: str | Path | None = None) -> None:
+        super().__init__(location, file_permissions_mode=0o600, directory_permissions_mode=0o700)
 
     def url(self, name: str | None) -> str:
         return settings.PUBLIC_URL + reverse("file", args=[_signer.sign_object([name, None])])
@@ -42,7 +43,7 @@ def signed_url(name: str, *, filename: str | None = None) -> str:
     return settings.PUBLIC_URL + reverse("file", args=[_signer.sign_object([name, filename])])
 
 
-def serve(request: HttpRequest, token: str) -> HttpResponse:
+def serve(request: HttpRequest, token: str) -> FileResponse:
     """The file behind a signed link of the local storage; 404 once the link has expired."""
     try:
         name, filename = _signer.unsign_object(token, max_age=settings.SIGNED_URL_SECONDS)
@@ -51,7 +52,7 @@ def serve(request: HttpRequest, token: str) -> HttpResponse:
     return file_response(name, filename=filename)
 
 
-def file_response(name: str, *, filename: str | None = None) -> HttpResponse:
+def file_response(name: str, *, filename: str | None = None) -> FileResponse:
     """The file itself; a download where ``filename`` is given, shown in place otherwise."""
     try:
         handle = default_storage.open(name)
@@ -68,7 +69,8 @@ def check() -> None:
     """Raise ServiceUnavailable unless the storage can be written to."""
     try:
         if settings.AWS_STORAGE_BUCKET_NAME:
-            default_storage.connection.meta.client.head_bucket(Bucket=settings.AWS_STORAGE_BUCKET_NAME)
+            bucket: Any = default_storage
+            bucket.connection.meta.client.head_bucket(Bucket=settings.AWS_STORAGE_BUCKET_NAME)
         else:
             settings.FILES_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
             probe = settings.FILES_DIR / f".probe-{secrets.token_hex(4)}"

@@ -26,15 +26,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         checks: dict[str, Callable[[], str]] = {
             "postgres": health.check_postgres,
-            "migrations": self.check_migrations,
+            "migrations": self.about_migrations,
             "redis": health.check_redis,
-            "broker": self.check_broker,
+            "broker": self.about_broker,
             "storage": health.check_storage,
-            "mail": self.check_mail,
+            "mail": self.about_mail,
             "worker": health.check_worker,
-            "beat": self.check_beat,
-            "stuck rows": self.check_stuck_rows,
-            "failed rows": self.check_failed_rows,
+            "beat": self.about_beat,
+            "stuck rows": self.about_stuck_rows,
+            "failed rows": self.about_failed_rows,
         }
         ill = 0
         for name, check in checks.items():
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
     @staticmethod
-    def check_migrations() -> str:
+    def about_migrations() -> str:
         executor = MigrationExecutor(connection)
         pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if pending:
@@ -57,13 +57,13 @@ class Command(BaseCommand):
         return "all applied"
 
     @staticmethod
-    def check_broker() -> str:
+    def about_broker() -> str:
         with celery_app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, timeout=3)
             return broker.transport.driver_type
 
     @staticmethod
-    def check_mail() -> str:
+    def about_mail() -> str:
         if settings.EMAIL_BACKEND == "config.mail.FileBackend":
             Path(settings.MAIL_DIR).mkdir(mode=0o700, parents=True, exist_ok=True)
             return f"written to files in {settings.MAIL_DIR}; set EMAIL_URL to send it"
@@ -74,7 +74,7 @@ class Command(BaseCommand):
             raise RuntimeError(f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}: {error}") from error
 
     @staticmethod
-    def check_beat() -> str:
+    def about_beat() -> str:
         enabled = PeriodicTask.objects.filter(enabled=True)
         last = enabled.order_by("-last_run_at").exclude(last_run_at=None).values_list("last_run_at", flat=True).first()
         if last is None:
@@ -86,14 +86,14 @@ class Command(BaseCommand):
         return f"{enabled.count()} periodic tasks, the last one {int(age.total_seconds())} s ago"
 
     @staticmethod
-    def check_stuck_rows() -> str:
+    def about_stuck_rows() -> str:
         stuck = {model._meta.verbose_name: model.objects.stuck().count() for model in _job_tables()}
         if any(stuck.values()):
             raise RuntimeError(", ".join(f"{count} {name}" for name, count in stuck.items() if count))
         return f"none in {len(stuck)} tables of work"
 
     @staticmethod
-    def check_failed_rows() -> str:
+    def about_failed_rows() -> str:
         since = timezone.now() - timedelta(days=1)
         failed = {m._meta.verbose_name: m._base_manager.filter(failed_at__gt=since).count() for m in _job_tables()}
         if any(failed.values()):
