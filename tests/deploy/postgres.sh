@@ -1,3 +1,4 @@
+#!/bin/sh
 # What the official image's entry point does, as far as docker-compose.yml relies on it.
 set -eu
 PGDATA=/var/lib/postgresql/18/docker
@@ -7,7 +8,8 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     password=$(mktemp)
     cat "$POSTGRES_PASSWORD_FILE" > "$password"
     chown 999 "$password"
-    # shellcheck disable=SC2086 -- a list of options by its contract
+    # POSTGRES_INITDB_ARGS is a list of options by its contract:
+    # shellcheck disable=SC2086
     run initdb -D "$PGDATA" -U "$POSTGRES_USER" --pwfile="$password" --auth-local=trust --auth-host=scram-sha-256 \
         $POSTGRES_INITDB_ARGS
     rm "$password"
