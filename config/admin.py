@@ -17,7 +17,7 @@ from django_celery_beat.models import ClockedSchedule, CrontabSchedule, Interval
 from django_celery_results.models import GroupResult, TaskResult
 from unfold.admin import ModelAdmin as UnfoldModelAdmin
 
-from .models import CacheGeneration, IdempotencyKey, OutgoingMail
+from .models import CacheGeneration, IdempotencyKey, OutgoingEvent, OutgoingMail
 
 
 class ModelAdmin(UnfoldModelAdmin):
@@ -81,6 +81,15 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
     list_filter = ("status",)
     search_fields = ("endpoint", "user__username")
     fields = ("user", "endpoint", "key", "status", "created_at")
+
+
+@admin.register(OutgoingEvent)
+class OutgoingEventAdmin(ReadOnlyAdmin):
+    """Rows older than a few seconds mean that Redis is away, or no worker is there."""
+
+    list_display = ("id", "kind", "created_at")
+    list_filter = ("kind",)
+    fields = ("kind", "created_at")
 
 
 # Their own admin modules are loaded by now, whatever the order of the apps; what they registered gives way to this.

@@ -1,6 +1,7 @@
 """The plumbing's own rows."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -56,3 +57,21 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.endpoint} {self.key}"
+
+
+class OutgoingEvent(models.Model):
+    """Something that open event streams are told; kept for the few seconds until it is known to be in Redis."""
+
+    user_ids = ArrayField(
+        models.BigIntegerField(), help_text="Whom it is for; nobody where only the processes are told."
+    )
+    kind = models.CharField(max_length=30)
+    data = models.TextField(help_text="JSON.")
+    receipt = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.kind} for {len(self.user_ids)}"

@@ -33,7 +33,7 @@ def events() -> list[str]:
     """The open event streams: one worker, whose loop holds them all."""
     port = env.int("EVENTS_PORT", default=env.int("PORT", default=8000) + 1)
     return [
-        *_granian("config.asgi:application", "asginl", port),
+        *_granian("config.asgi:application", "asgi", port),
         "--workers", "1",
         "--backlog", "4096",
         "--backpressure", "16384",

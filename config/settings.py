@@ -187,7 +187,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "accounts.tasks.send_*": {"queue": "mail"},
-    "config.tasks.send_*": {"queue": "mail"},
+    "config.tasks.send_mail": {"queue": "mail"},
     "notes.tasks.send_*": {"queue": "mail"},
     "notes.tasks.import_*": {"queue": "imports"},
     "contacts.tasks.import_*": {"queue": "imports"},
@@ -217,7 +217,11 @@ TRENDS_INTERVAL = env.int("TRENDS_INTERVAL", default=120)
 PERIODIC_TASKS: dict[str, tuple[str, int]] = {
     "mail: send what is due": ("config.tasks.send_mail", 5),
     "accounts: mail the links that are due": ("accounts.tasks.send_links", 5),
+    "messages: fan out broadcasts": ("messaging.tasks.fan_out_broadcasts", 5),
+    "messages: note what was delivered": ("messaging.tasks.note_deliveries", 5),
+    "messages: forget who went offline": ("messaging.tasks.forget_gone", 600),
     "accounts: forget what is over": ("accounts.tasks.forget_expired", 3600),
+    "events: make sure of what was sent": ("config.tasks.send_events", 5),
     "housekeeping: forget what has expired": ("config.tasks.forget_expired", 3600),
 }
 

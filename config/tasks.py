@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from . import idempotency, mail
+from . import events, idempotency, mail
 
 
 @shared_task
@@ -13,3 +13,8 @@ def send_mail() -> int:
 @shared_task
 def forget_expired() -> int:
     return idempotency.forget_expired()
+
+
+@shared_task
+def send_events() -> int:
+    return events.send_pending()

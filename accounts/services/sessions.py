@@ -1,6 +1,5 @@
 """Signing in, staying signed in, signing out."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -163,20 +162,14 @@ def end_sessions(sessions: QuerySet[UserSession]) -> int:
     ending = list(
         sessions.filter(ended_at=None)
         .select_for_update(of=("self",), no_key=True)
-        .values_list("pk", "user", "session_key")
+        .values_list("pk", "session_key")
     )
     if not ending:
         return 0
-    UserSession.objects.filter(pk__in=[pk for pk, _, _ in ending]).update(ended_at=Now())
-    Session.objects.filter(session_key__in=[key for _, _, key in ending if key]).delete()
-    for user_id in {user_id for _, user_id, _ in ending}:
-        _announce_end(user_id, [pk for pk, owner, _ in ending if owner == user_id])
+    UserSession.objects.filter(pk__in=[pk for pk, _ in ending]).update(ended_at=Now())
+    Session.objects.filter(session_key__in=[key for _, key in ending if key]).delete()
+    events.end_sessions(pk for pk, _ in ending)  # closes the event streams that were opened in them
     return len(ending)
-
-
-def _announce_end(user_id: int, ended: Iterable) -> None:
-    """Have the events process close the streams that these sessions opened."""
-    events.publish([user_id], "session_end", {"sessions": [str(pk) for pk in ended]})
 
 
 @transaction.atomic
