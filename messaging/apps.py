@@ -5,3 +5,8 @@ class MessagingConfig(AppConfig):
     """Messages, who has received and read them, and who is online."""
 
     name = "messaging"
+
+    def ready(self) -> None:
+        from . import people
+
+        people.forget_cards_of_the_changed()

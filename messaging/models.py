@@ -1,0 +1,129 @@
+"""Messages, and one row for each person who receives one: that person's view of it."""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Length, Now
+from django.db.models.lookups import LessThanOrEqual
+
+from config.claims import Job, pending
+
+from .querysets import MessageQuerySet, MessageRecipientQuerySet
+
+BODY_LENGTH = 4000
+RECIPIENTS = 100
+
+
+class Message(models.Model):
+    """What somebody wrote. Deleted by its sender it stays as a tombstone without a body."""
+
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+    body = models.TextField(blank=True)
+    broadcast = models.BooleanField(default=False)
+    recipient_count = models.PositiveIntegerField(help_text="How many it was sent to.")
+    created_at = models.DateTimeField(db_default=Now())
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (
+            models.Index(F("sender"), F("id").desc(), name="message_sent"),
+            models.Index(F("sender"), F("id").desc(), name="message_broadcast", condition=Q(broadcast=True)),
+        )
+        constraints = (
+            models.CheckConstraint(condition=LessThanOrEqual(Length("body"), BODY_LENGTH), name="message_body_length"),
+            models.CheckConstraint(
+                condition=Q(deleted_at=None) & ~Q(body="") | Q(deleted_at__isnull=False, body=""),
+                name="message_body_until_deleted",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Message {self.pk}"
+
+
+class MessageRecipient(models.Model):
+    """One person's receipt of a message.
+
+    ``sender`` and ``broadcast`` are the message's own, repeated for the indexes that make every list one range of one
+    index. A ``withheld`` row is for a recipient who has blocked the sender: only the sender sees it, undelivered for
+    ever.
+    """
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="receipts", db_index=False)
+    recipient = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+    broadcast = models.BooleanField(default=False)
+    withheld = models.BooleanField(default=False)
+    delivered_at = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(null=True)
+
+    objects = MessageRecipientQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-message_id", "recipient_id")
+        constraints = (
+            models.UniqueConstraint(fields=["message", "recipient"], name="messagerecipient_once"),
+            models.CheckConstraint(
+                condition=Q(withheld=False) | Q(delivered_at=None, read_at=None), name="messagerecipient_withheld"
+            ),
+            models.CheckConstraint(
+                condition=Q(read_at=None) | Q(delivered_at__isnull=False), name="messagerecipient_read_is_delivered"
+            ),
+        )
+        indexes = (
+            models.Index(F("recipient"), F("message").desc(), name="messagerecipient_inbox"),
+            models.Index(F("sender"), F("recipient"), F("message").desc(), name="messagerecipient_pair"),
+            models.Index(
+                F("recipient"), F("sender"), F("message"), name="messagerecipient_unread",
+                condition=Q(read_at=None, withheld=False),
+            ),
+            models.Index(
+                F("recipient"), F("message").desc(), name="messagerecipient_broadcast", condition=Q(broadcast=True)
+            ),
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"Message {self.message_id} to {self.recipient_id}"
+
+
+class Broadcast(Job):
+    """The fan-out of a broadcast: who was online when it was sent, to be made into MessageRecipient rows."""
+
+    message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="fan_out")
+    recipient_ids = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (
+            pending("broadcast_pending"),
+            models.Index(fields=["message"], name="broadcast_unfinished", condition=Q(done_at=None)),
+        )
+
+    def __str__(self) -> str:
+        return f"Broadcast {self.message_id} to {len(self.recipient_ids)}"
+
+
+class Block(models.Model):
+    """``blocker`` receives nothing from ``blocked`` and is not seen online by them."""
+
+    blocker = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    blocked = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(fields=["blocker", "blocked"], name="block_once"),
+            models.CheckConstraint(condition=~Q(blocker=F("blocked")), name="block_somebody_else"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.blocker} blocks {self.blocked}"

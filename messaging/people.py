@@ -1,0 +1,68 @@
+"""People as others see them here: a code, a name, a picture."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.db.models.signals import post_save
+from django.urls import reverse
+
+from accounts.models import User, UserProfile
+from config import presence
+from config.caching import guarded
+from config.wire import instant
+
+Card = dict[str, Any]
+
+
+def cards(user_ids: Iterable[int]) -> dict[int, Card]:
+    rows = User.objects.filter(pk__in=list(user_ids), is_active=True).values_list(
+        "pk", "usercode", "username", "profile__image"
+    )
+    return {pk: card(usercode, username, image) for pk, usercode, username, image in rows}
+
+
+def card(usercode: str, username: str, image: str | None) -> Card:
+    return {"usercode": usercode, "username": username, "image": picture_url(usercode, image)}
+
+
+def picture_url(usercode: str, image: str | None) -> str | None:
+    """Where the picture is; another address for another picture, so that browsers may keep it."""
+    if not image:
+        return None
+    return f"{reverse('person-picture', args=[usercode])}?v={hashlib.sha256(image.encode()).hexdigest()[:10]}"
+
+
+def online(viewer: User) -> list[Card]:
+    """Everybody whom ``viewer`` sees online, themselves too; no query but where Redis has to be filled."""
+    from . import services
+
+    seen = presence.online_ids()
+    hidden = presence.hidden_from(viewer.pk, services.blockers_of)
+    shown = presence.cards((user_id for user_id in seen if user_id not in hidden), cards)
+    return [{**each, "last_seen": instant(seen[user_id])} for user_id, each in shown.items()]
+
+
+def greet(user: User) -> None:
+    """Somebody is about to open a stream: they are here, and the events process needs to know whom they may see."""
+    from . import services
+
+    presence.beat(user.pk, cards)
+    presence.keep_hidden(user.pk, services.blockers_of(user.pk))
+
+
+def image_of(user: User) -> str:
+    """The key of a person's picture in the storage; empty where there is none."""
+    return user.profile.image.name or ""
+
+
+def forget_cards_of_the_changed() -> None:
+    """Have what Redis shows of somebody made anew when they, or their profile, are saved."""
+    post_save.connect(_changed, sender=User, dispatch_uid="messaging.user_card")
+    post_save.connect(_changed, sender=UserProfile, dispatch_uid="messaging.profile_card")
+
+
+def _changed(instance: Any, created: bool, **_: Any) -> None:
+    if not created:
+        transaction.on_commit(lambda: guarded(lambda: presence.forget_card(instance.pk)))

@@ -1,0 +1,156 @@
+"""Reading messages: who may see one, and histories whose cost does not grow with their length."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.db import connection, models
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+    from .models import Message
+
+NEVER = Value(None, output_field=models.DateTimeField())
+PREVIEW = 100  # recipients that a message lists; a direct message has no more, of a broadcast these are the first
+
+
+class MessageQuerySet(models.QuerySet):
+    def visible_to(self, user: "User") -> Self:
+        """Messages that ``user`` sent or received, a broadcast also before its rows are made."""
+        received = apps.get_model("messaging", "MessageRecipient").objects.received_by(user)
+        announced = apps.get_model("messaging", "Broadcast").objects.filter(
+            done_at=None, recipient_ids__contains=[user.pk]
+        )
+        return self.filter(
+            Q(sender=user)
+            | Exists(received.filter(message=OuterRef("pk")))
+            | Exists(announced.filter(message=OuterRef("pk")))
+        )
+
+    def with_sender(self) -> Self:
+        return self.select_related("sender")
+
+
+class MessageRecipientQuerySet(models.QuerySet):
+    def received_by(self, user: "User") -> Self:
+        return self.filter(recipient=user, withheld=False)
+
+    def unread_by(self, user: "User") -> Self:
+        return self.received_by(user).filter(read_at=None)
+
+
+class Recipient(NamedTuple):
+    """One line of a message's recipients."""
+
+    usercode: str
+    username: str
+    delivered_at: Any
+    read_at: Any
+
+
+class History:
+    """The ids of the messages somebody sent or received, read from both ends of either index.
+
+    Each arm is one range of one index in the order of the message's id, so that a page costs the same however much lies
+    before it. A message to oneself is in two arms and comes once.
+    """
+
+    def __init__(
+        self,
+        user: "User",
+        *,
+        box: str | None = None,
+        peer: "User | None" = None,
+        unread: bool = False,
+        broadcast: bool = False,
+    ) -> None:
+        self.user, self.peer, self.broadcast = user, peer, broadcast
+        self.arms: list[QuerySet] = []
+        if box != "inbox" and not unread:
+            self.arms += self._sent()
+        if box != "sent":
+            self.arms += self._received(unread)
+
+    def _sent(self) -> list[QuerySet]:
+        narrowed = {"broadcast": True} if self.broadcast else {}
+        if self.peer is None:
+            sent = apps.get_model("messaging", "Message").objects.filter(sender=self.user, **narrowed)
+            return [sent.annotate(feed=F("id"))]
+        receipts = apps.get_model("messaging", "MessageRecipient").objects
+        return [
+            receipts.filter(sender=self.user, recipient=self.peer, **narrowed).annotate(feed=F("message_id")),
+            self._announced(to=self.peer, by=self.user),
+        ]
+
+    def _received(self, unread: bool) -> list[QuerySet]:
+        receipts = apps.get_model("messaging", "MessageRecipient").objects
+        rows = receipts.unread_by(self.user) if unread else receipts.received_by(self.user)
+        if self.peer is not None:
+            rows = rows.filter(sender=self.peer)
+        if self.broadcast:
+            rows = rows.filter(broadcast=True)
+        return [rows.annotate(feed=F("message_id")), self._announced(to=self.user, by=self.peer)]
+
+    @staticmethod
+    def _announced(*, to: "User", by: "User | None") -> QuerySet:
+        """Broadcasts whose rows the worker has still to make: few, and found by the index of those alone."""
+        waiting = apps.get_model("messaging", "Broadcast").objects.filter(done_at=None, recipient_ids__contains=[to.pk])
+        return (waiting.filter(message__sender=by) if by else waiting).annotate(feed=F("message_id"))
+
+    def ids(
+        self, *, limit: int, before: int | None = None, after: int | None = None, oldest: bool = False
+    ) -> list[int]:
+        """At most ``limit`` ids below ``before`` and above ``after``, newest first or ``oldest`` first."""
+        order = "feed" if oldest else "-feed"
+        narrowed = {}
+        if before is not None:
+            narrowed["feed__lt"] = before
+        if after is not None:
+            narrowed["feed__gt"] = after
+        arms = [arm.filter(**narrowed).order_by(order).values_list("feed", flat=True)[:limit] for arm in self.arms]
+        return list(arms[0].union(*arms[1:]).order_by(order)[:limit])
+
+
+def recipients_of(message_ids: Iterable[int]) -> dict[int, list[Recipient]]:
+    """The recipients of each message, at most PREVIEW, in one query; also of broadcasts yet to be fanned out."""
+    ids = list(message_ids)
+    found: dict[int, list[Recipient]] = {message_id: [] for message_id in ids}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT m.id, u.id, u.usercode, u.username, r.delivered_at, r.read_at
+            FROM unnest(%(ids)s::bigint[]) AS m (id)
+            CROSS JOIN LATERAL (
+                SELECT recipient_id, delivered_at, read_at FROM messaging_messagerecipient
+                WHERE message_id = m.id ORDER BY recipient_id LIMIT %(limit)s
+            ) r
+            JOIN accounts_user u ON u.id = r.recipient_id
+            UNION ALL
+            SELECT b.message_id, u.id, u.usercode, u.username, NULL, NULL
+            FROM messaging_broadcast b
+            CROSS JOIN LATERAL unnest(b.recipient_ids[1:%(limit)s]) AS x (id)
+            JOIN accounts_user u ON u.id = x.id
+            WHERE b.message_id = ANY(%(ids)s) AND b.done_at IS NULL
+            ORDER BY 1, 2
+            """,
+            {"ids": ids, "limit": PREVIEW},
+        )
+        for message_id, _, *fields in cursor.fetchall():
+            found[message_id].append(Recipient(*fields))
+    return found
+
+
+def recipient_rows(message: "Message", *, receipts: bool) -> QuerySet:
+    """The recipients of ``message`` as dicts, with a ``position`` to page by; with ``receipts`` when they got it."""
+    waiting = apps.get_model("messaging", "Broadcast").objects.filter(message=message, done_at=None).first()
+    if waiting is not None:
+        people = get_user_model().objects.filter(pk__in=waiting.recipient_ids).annotate(position=F("pk"))
+        fields = {"delivered_at": NEVER, "read_at": NEVER} if receipts else {}
+        return people.values("position", "usercode", "username", **fields)
+    shown = ["delivered_at", "read_at"] if receipts else []
+    return message.receipts.annotate(position=F("recipient_id")).values(
+        "position", *shown, usercode=F("recipient__usercode"), username=F("recipient__username")
+    )
