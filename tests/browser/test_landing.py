@@ -1,7 +1,11 @@
 """The front page: fits every window, leads to everything, and the calls it shows really work."""
 
+import shutil
+import subprocess
+
 import pytest
 
+from accounts.models import User
 from tests.factories import UserFactory
 
 
@@ -27,6 +31,17 @@ def test_the_longest_username_fits_a_phone(browse, transactional_db):
     assert page.get_by_role("button", name="Sign out").is_visible()
 
 
+def test_somebody_signed_in_is_greeted_and_can_sign_out(browse, transactional_db):
+    ada = UserFactory(username="ada")
+    page = browse("/", user=ada)
+    assert page.get_by_text("You are signed in as ada").is_visible()
+    assert page.get_by_text(ada.usercode).is_visible()
+    assert page.get_by_role("link", name="Admin", exact=True).count() == 1  # the card; the bar keeps it for staff
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("link", name="Sign in").wait_for()
+    assert page.get_by_text("You are signed in").count() == 0
+
+
 def test_the_keyboard_reaches_the_content_first(page):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
@@ -39,6 +54,21 @@ def test_a_call_is_copied(browse):
     page.get_by_role("button", name="Copy").first.click()
     page.get_by_role("button", name="Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()").startswith("curl ")
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here to make the calls with")
+def test_the_first_three_calls_work_as_shown(page, site):
+    register, log_in, create = [block.text_content() for block in page.locator(".code pre").all()]
+
+    def run(script: str) -> str:
+        return subprocess.run(["sh", "-euc", script], capture_output=True, text=True, timeout=60, check=True).stdout
+
+    assert '"ada@example.org"' in run(register)
+    # The link in the mail is followed by the tests of accounts; here its effect is enough.
+    User.objects.filter(email="ada@example.org").update(email_verified_at="2026-01-01T00:00Z")
+    note = run(f"{log_in}\n{create}")
+    assert '"Groceries"' in note
+    assert '"Olives"' in note
 
 
 def test_a_wrong_address_leads_a_person_back(browse, watch):
