@@ -222,6 +222,8 @@ PERIODIC_TASKS: dict[str, tuple[str, int]] = {
     "messages: forget who went offline": ("messaging.tasks.forget_gone", 600),
     "accounts: forget what is over": ("accounts.tasks.forget_expired", 3600),
     "events: make sure of what was sent": ("config.tasks.send_events", 5),
+    "trends: look into the watched folder": ("trends.tasks.import_inbox", TRENDS_INTERVAL),
+    "trends: import what is waiting": ("trends.tasks.import_waiting", 10),
     "housekeeping: forget what has expired": ("config.tasks.forget_expired", 3600),
 }
 
@@ -376,6 +378,8 @@ NOTES_TRASH_DAYS = env.int("NOTES_TRASH_DAYS", default=7)
 CONTACT_WINDOW = timedelta(seconds=env.int("CONTACT_WINDOW", default=180))
 TRENDS_INBOX = Path(env("TRENDS_INBOX", default=ATRIUM_HOME / "trends" / "inbox"))
 TRENDS_BACKUP = Path(env("TRENDS_BACKUP", default=ATRIUM_HOME / "trends" / "backup"))
+TRENDS_SETTLE = env.float("TRENDS_SETTLE", default=10)
+TRENDS_MAX_UPLOAD = env.int("TRENDS_MAX_UPLOAD", default=50) * 1024 * 1024
 
 # --- Security headers -------------------------------------------------------------------------------------------------
 
