@@ -224,6 +224,11 @@ PERIODIC_TASKS: dict[str, tuple[str, int]] = {
     "events: make sure of what was sent": ("config.tasks.send_events", 5),
     "trends: look into the watched folder": ("trends.tasks.import_inbox", TRENDS_INTERVAL),
     "trends: import what is waiting": ("trends.tasks.import_waiting", 10),
+    "contacts: read uploaded sheets": ("contacts.tasks.import_uploads", 3),
+    "contacts: release what has waited": ("contacts.tasks.release_due", 2),
+    "contacts: mend half uploads": ("contacts.tasks.mend_uploads", 30),
+    "contacts: remove discarded files": ("contacts.tasks.discard_files", 60),
+    "contacts: forget old gates": ("contacts.tasks.forget_gates", 3600),
     "housekeeping: forget what has expired": ("config.tasks.forget_expired", 3600),
 }
 
@@ -376,6 +381,13 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 EVENTS_URL = env("EVENTS_URL", default="").rstrip("/")
 NOTES_TRASH_DAYS = env.int("NOTES_TRASH_DAYS", default=7)
 CONTACT_WINDOW = timedelta(seconds=env.int("CONTACT_WINDOW", default=180))
+CONTACT_BACKLOG_MAX = timedelta(seconds=env.int("CONTACT_BACKLOG_MAX", default=24 * 3600))
+CONTACT_MAX_BYTES = env.int("CONTACT_MAX_BYTES", default=25 * 1024 * 1024)
+CONTACT_MAX_ROWS = env.int("CONTACT_MAX_ROWS", default=1_000_000)
+# What the process that reads a sheet may take: bytes unpacked, bytes of address space, seconds of processor time.
+CONTACT_MAX_UNZIPPED = env.int("CONTACT_MAX_UNZIPPED", default=500_000_000)
+CONTACT_READER_MEMORY = env.int("CONTACT_READER_MEMORY", default=1_500_000_000)
+CONTACT_READER_SECONDS = env.int("CONTACT_READER_SECONDS", default=120)
 TRENDS_INBOX = Path(env("TRENDS_INBOX", default=ATRIUM_HOME / "trends" / "inbox"))
 TRENDS_BACKUP = Path(env("TRENDS_BACKUP", default=ATRIUM_HOME / "trends" / "backup"))
 TRENDS_SETTLE = env.float("TRENDS_SETTLE", default=10)

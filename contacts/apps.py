@@ -5,3 +5,6 @@ class ContactsConfig(AppConfig):
     """Uploaded address sheets, and the window that keeps one key from being stored twice at once."""
 
     name = "contacts"
+
+    def ready(self) -> None:
+        from . import signals  # noqa: F401

@@ -1,0 +1,45 @@
+"""Receiving a file by multipart: onto the disk as it comes, and no further than the limit."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.http import HttpRequest
+from rest_framework.parsers import MultiPartParser
+
+from config.errors import PayloadTooLarge
+
+OVERHEAD = 64 * 1024  # bytes of a multipart body beside its file
+
+
+class FileTooLarge(PayloadTooLarge):
+    def __init__(self) -> None:
+        limit = settings.CONTACT_MAX_BYTES
+        super().__init__(f"The file is larger than {limit / 1024 / 1024:.3g} MB, the most that is taken.", "too_large")
+
+
+class LimitedUpload(TemporaryFileUploadHandler):
+    """Writes what comes to a temporary file, and stops at the limit: the rest is not read."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__(request)
+        self.received = 0
+
+    def handle_raw_input(self, input_data: Any, META: Any, content_length: int, *args: Any, **kwargs: Any) -> None:
+        if content_length > settings.CONTACT_MAX_BYTES + OVERHEAD:
+            raise FileTooLarge
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        self.received += len(raw_data)
+        if self.received > settings.CONTACT_MAX_BYTES:
+            raise FileTooLarge
+        super().receive_data_chunk(raw_data, start)
+
+
+class SheetParser(MultiPartParser):
+    """Multipart whose files go through LimitedUpload alone."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        request = parser_context["request"]._request
+        request.upload_handlers = [LimitedUpload(request)]
+        return super().parse(stream, media_type, parser_context)
