@@ -108,7 +108,7 @@ def _import_source(run: ImportRun, source: Source) -> None:
             raise claims.Postpone(f"The quarantine folder cannot be written: {full}") from full
         run.fail(error, quarantine=run.quarantine, **fields)
     else:
-        backup = _keep(source)
+        backup = _keep(run, source)
         run.finish(**fields, backup=backup, duplicate_of=first_of(source.digest))
         if counts.created:
             bump(SCOPE)
@@ -186,11 +186,11 @@ def _transfer(source: BinaryIO, target: BinaryIO) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def _keep(source: Source) -> str:
-    if source.copy is None or source.taken is None:
+def _keep(run: ImportRun, source: Source) -> str:
+    if source.copy is None:
         return ""
     try:
-        return source.copy.keep(source.taken.path.name, source.digest)
+        return source.copy.keep(run.name, source.digest)
     except OSError as error:
         raise _no_backup(error) from error
 

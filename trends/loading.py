@@ -82,7 +82,7 @@ def _insert(cursor: Any, run_id: int | None) -> int:
 def _encoded(rows: list[tuple[str, ...]]) -> BytesIO:
     buffer = BytesIO()
     text = TextIOWrapper(buffer, encoding="utf-8", newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text).writerows(rows)  # CRLF: then a carriage return inside a value is quoted as well
     text.detach()
     buffer.seek(0)
     return buffer

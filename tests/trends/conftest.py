@@ -35,12 +35,13 @@ def drop(settings: Any) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def look(db: None) -> Callable[[], ImportRun]:
+def look(db: None, django_capture_on_commit_callbacks: Any) -> Callable[[], ImportRun]:
     """Look into the inbox and import what is there, as beat and a worker do; the newest run."""
 
     def once() -> ImportRun:
-        services.look_into_inbox()
-        importing.import_waiting()
+        with django_capture_on_commit_callbacks(execute=True):
+            services.look_into_inbox()
+            importing.import_waiting()
         return ImportRun.objects.order_by("-pk").first()
 
     return once
