@@ -38,13 +38,12 @@ ROOMS = (
 @require_safe
 def landing(request: HttpRequest) -> HttpResponse:
     """``GET /``."""
-    mail_stays_here = settings.EMAIL_BACKEND == "config.mail.FileBackend"
-    context = {
-        "rooms": ROOMS,
-        "base": settings.PUBLIC_URL,
-        "mail_stays_here": mail_stays_here,
-        "mail_dir": settings.MAIL_DIR.name if mail_stays_here else "",
-    }
+    context = {"rooms": ROOMS, "base": settings.PUBLIC_URL}
+    if settings.EMAIL_BACKEND == "config.mail.FileBackend":
+        folder = settings.MAIL_DIR
+        # Told as far as it helps on this machine, and no further: the page is public.
+        inside = folder.is_relative_to(settings.BASE_DIR)
+        context["mail_folder"] = folder.relative_to(settings.BASE_DIR) if inside else folder.name
     return render(request, "landing.html", context)
 
 
