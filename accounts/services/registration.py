@@ -11,6 +11,7 @@ from ..devices import Device
 from ..models import User
 from . import emails, links
 from .links import Purpose
+from .passwords import check_strength
 
 
 class UsernameTaken(ValidationError):
@@ -23,9 +24,12 @@ def register(*, email: str, username: str, password: str, device: Device) -> Non
     """Make an account and have a link mailed that confirms its address.
 
     For an address that has a confirmed account already nothing is made, and its owner gets a notice: the caller cannot
-    tell. The same work is done in both cases, down to the attempt to insert the row. Raises UsernameTaken.
+    tell. The same work is done in both cases, down to the attempt to insert the row. Raises UsernameTaken, or a
+    validation error for a weak password.
     """
-    user = User(email=email, username=username, password=make_password(password))
+    user = User(email=email, username=username)
+    check_strength(password=password, user=user, field="password")
+    user.password = make_password(password)
     try:
         with transaction.atomic():
             user.save(force_insert=True)

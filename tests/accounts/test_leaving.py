@@ -1,0 +1,116 @@
+"""Taking everything along, and leaving."""
+
+import io
+import json
+from datetime import timedelta
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models.functions import Now
+from django.test import Client as Browser
+from PIL import Image
+
+from accounts import services, tokens
+from accounts.models import AccountLink, User, UserSession
+from accounts.signals import account_deleted
+from config.storage import PrivateFileSystemStorage
+
+from ..factories import PASSWORD, UserFactory
+from . import mails
+from .steps import AUTH, bearer, codes, link_for, log_in
+
+
+def test_the_export_holds_what_is_held_and_no_secret(signed_in, user):
+    link_for(user)
+    answer = signed_in.get(f"{AUTH}export/")
+    assert answer.status_code == 200
+    assert "attachment" in answer["Content-Disposition"]
+    held = answer.json()["account"]
+    assert (held["username"], held["email"], held["usercode"]) == (user.username, user.email, user.usercode)
+    assert len(held["sessions"]) == len(held["links"]) == 1
+    said = json.dumps(answer.json())
+    session, link = UserSession.objects.get(user=user), AccountLink.objects.get(user=user)
+    for secret in (user.password, session.refresh_jti, link.code_hash):
+        assert secret not in said
+
+
+def test_every_domain_answers_for_its_own_part(signed_in):
+    parts = signed_in.get(f"{AUTH}export/").json()
+    assert {"exported_at", "account"} <= parts.keys()
+
+
+def test_leaving_takes_rows_tokens_cookies_and_files_along(
+    api, user, smtp, settings, django_capture_on_commit_callbacks
+):
+    told = log_in(api, user)
+    browser = Browser()
+    browser.force_login(user, backend="accounts.backends.EmailOrUsernameBackend")
+    api.credentials(**bearer(told["access"]))
+    out = io.BytesIO()
+    Image.new("RGB", (20, 20)).save(out, "PNG")
+    api.patch(f"{AUTH}profile/", {"image": SimpleUploadedFile("a.png", out.getvalue())}, format="multipart")
+    heard = []
+
+    def hear(user, **_):
+        heard.append(user.username)
+
+    account_deleted.connect(hear)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert api.delete(f"{AUTH}account/", {"password": PASSWORD}).status_code == 204
+    account_deleted.disconnect(hear)
+    assert heard == [user.username]
+    assert not User.objects.filter(pk=user.pk).exists()
+    assert not UserSession.objects.filter(user_id=user.pk).exists()
+    assert not [path for path in settings.FILES_DIR.rglob("*") if path.is_file()]
+    assert api.get(f"{AUTH}profile/").status_code == 401
+    api.credentials()
+    assert api.post(f"{AUTH}token/refresh/", {"refresh": told["refresh"]}).status_code == 401
+    assert browser.get("/account/").status_code == 302
+    mails.send_all()
+    assert "deleted" in smtp.to(user.email)[-1]["Subject"]
+    assert (
+        api.post(f"{AUTH}register/", {"email": user.email, "username": "again", "password": PASSWORD}).status_code
+        == 201
+    )
+
+
+def test_leaving_needs_the_password(signed_in, user):
+    for body in ({"password": "wrong"}, {}, {"password": None}):
+        answer = signed_in.delete(f"{AUTH}account/", body)
+        assert answer.status_code == 400
+        assert codes(answer)[0][1] == "password"
+    assert User.objects.filter(pk=user.pk).exists()
+
+
+def test_leaving_touches_nobody_else(api, user):
+    other = UserFactory()
+    others = log_in(api, other)
+    assert api.as_user(user).delete(f"{AUTH}account/", {"password": PASSWORD}).status_code == 204
+    assert api.get(f"{AUTH}profile/", **bearer(others["access"])).status_code == 200
+
+
+def test_a_file_that_cannot_be_removed_does_not_bring_the_user_back(
+    signed_in, user, monkeypatch, django_capture_on_commit_callbacks
+):
+    user.profile.image = "pictures/aa/one.webp"
+    user.profile.save()
+
+    def fail(*_):
+        raise OSError("the storage is away")
+
+    monkeypatch.setattr(PrivateFileSystemStorage, "delete", fail)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert signed_in.delete(f"{AUTH}account/", {"password": PASSWORD}).status_code == 204
+    assert not User.objects.filter(pk=user.pk).exists()
+
+
+def test_what_is_over_is_forgotten_and_the_rest_is_kept(db):
+    kept, waiting, never = UserFactory(), UserFactory(email_verified_at=None), UserFactory(email_verified_at=None)
+    User.objects.filter(pk__in=[waiting.pk, never.pk, kept.pk]).update(date_joined=Now() - timedelta(days=8))
+    link_for(waiting)
+    link_for(never, code="late", expires_at=Now() - timedelta(days=7))
+    live, _, _ = tokens.start_session(user=kept)
+    ended, _, _ = tokens.start_session(user=kept)
+    UserSession.objects.filter(pk=ended.pk).update(ended_at=Now() - timedelta(days=91))
+    services.forget_expired()
+    assert set(User.objects.all()) == {kept, waiting}
+    assert list(UserSession.objects.all()) == [live]

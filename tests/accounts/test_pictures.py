@@ -1,0 +1,189 @@
+"""Pictures: taken from whatever people send, made harmless, kept in private, and removed."""
+
+import io
+import struct
+import zlib
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image, PngImagePlugin
+
+from accounts.models import UserProfile
+from config import storage
+
+from .steps import AUTH, codes
+
+PROFILE = f"{AUTH}profile/"
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+
+def picture(kind="PNG", size=(900, 600), mode="RGB", **options):
+    out = io.BytesIO()
+    Image.new(mode, size, (200, 30, 30) if mode == "RGB" else None).save(out, kind, **options)
+    return out.getvalue()
+
+
+def png_header(width, height):
+    """A PNG that claims to be ``width`` by ``height`` and holds next to nothing."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
+
+
+def send(client, content, name="me.png", kind="image/png"):
+    return client.patch(PROFILE, {"image": SimpleUploadedFile(name, content, kind)}, format="multipart")
+
+
+def stored(settings):
+    return sorted(path for path in settings.FILES_DIR.rglob("*") if path.is_file())
+
+
+def fetched(client, url):
+    answer = client.get(url)
+    assert answer.status_code == 200
+    return Image.open(io.BytesIO(b"".join(answer.streaming_content)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        picture("PNG"),
+        picture("JPEG"),
+        picture("WEBP"),
+        picture("PNG", mode="RGBA"),
+        picture("PNG", mode="P"),
+        picture("PNG", mode="I;16"),
+        picture("JPEG", mode="CMYK"),
+        picture("PNG", size=(1, 3000)),
+    ],
+    ids=["png", "jpeg", "webp", "transparent", "palette", "16 bit", "cmyk", "thin"],
+)
+def test_a_picture_becomes_a_small_webp_of_ours(signed_in, settings, content):
+    answer = send(signed_in, content, name="../../evil.html", kind="text/html")
+    assert answer.status_code == 200, answer.content
+    shown = fetched(signed_in, answer.json()["image"])
+    assert shown.format == "WEBP"
+    assert max(shown.size) <= 512
+    (file,) = stored(settings)
+    assert "evil" not in str(file)
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_picture_loses_its_metadata_and_stands_upright(signed_in):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    exif[0x010E] = "at home, 52.5N 13.4E"
+    shown = fetched(signed_in, send(signed_in, picture("JPEG", exif=exif)).json()["image"])
+    assert shown.size == (341, 512)
+    assert not shown.getexif()
+    assert "icc_profile" not in shown.info
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        SVG,
+        b"<html><script>alert(1)</script></html>",
+        b"GIF89a" + SVG,
+        picture("GIF"),
+        picture("BMP"),
+        picture("TIFF"),
+        picture("PNG")[:-200],
+        picture("JPEG")[:700],
+        picture("WEBP")[:100],
+        picture("PNG")[:8],
+        b"\x89PNG\r\n\x1a\n" + b"\xff" * 4000,
+        png_header(60_000, 60_000),
+        png_header(6_000, 4_001),
+        png_header(2**31 - 1, 2**31 - 1),
+        png_header(0, 0),
+    ],
+    ids=["svg", "html", "gif mask", "gif", "bmp", "tiff", "cut png", "cut jpeg", "cut webp", "signature", "noise",
+         "bomb", "24 megapixels and one row", "huge", "empty"],
+)  # fmt: skip
+def test_what_is_no_picture_or_too_large_a_one_is_400_and_leaves_nothing(signed_in, settings, content):
+    answer = send(signed_in, content)
+    assert answer.status_code == 400
+    assert {attr for _, attr in codes(answer)} == {"image"}
+    assert stored(settings) == []
+
+
+def test_a_text_chunk_that_unpacks_to_a_gigabyte_is_refused(signed_in):
+    said = PngImagePlugin.PngInfo()
+    said.add_text("Comment", "x" * 50_000_000, zip=True)
+    assert send(signed_in, picture("PNG", pnginfo=said)).status_code == 400
+
+
+@pytest.mark.parametrize("size", [5 * 1024 * 1024 + 1, 20_000_000], ids=["a byte too many", "twenty megabytes"])
+def test_more_than_five_megabytes_are_413(signed_in, size):
+    answer = send(signed_in, b"\xff" * size)
+    assert answer.status_code == 413
+    assert answer.json()["errors"][0]["code"] == "too_large"
+
+
+def test_an_empty_file_is_400(signed_in):
+    assert send(signed_in, b"").status_code == 400
+
+
+def test_a_new_picture_takes_the_place_of_the_old_one(signed_in, settings, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        first = send(signed_in, picture()).json()["image"]
+    (old,) = stored(settings)
+    with django_capture_on_commit_callbacks(execute=True):
+        second = send(signed_in, picture("JPEG")).json()["image"]
+    assert len(stored(settings)) == 1
+    assert stored(settings) != [old]
+    assert signed_in.get(first).status_code == 404
+    assert signed_in.get(second).status_code == 200
+
+
+def test_a_picture_that_is_refused_leaves_the_one_before(signed_in, settings):
+    send(signed_in, picture())
+    before = stored(settings)
+    send(signed_in, SVG)
+    assert stored(settings) == before
+
+
+@pytest.mark.parametrize("way", ["DELETE", "null"])
+def test_a_picture_can_be_removed(signed_in, settings, way, django_capture_on_commit_callbacks):
+    send(signed_in, picture())
+    with django_capture_on_commit_callbacks(execute=True):
+        if way == "DELETE":
+            assert signed_in.delete(f"{PROFILE}image/").status_code == 204
+        else:
+            assert signed_in.patch(PROFILE, {"image": None}).status_code == 200
+    assert signed_in.get(PROFILE).json()["image"] is None
+    assert stored(settings) == []
+    assert signed_in.delete(f"{PROFILE}image/").status_code == 204, "there is none, which is what was asked for"
+
+
+def test_a_database_that_fails_leaves_no_file_behind(signed_in, settings, monkeypatch):
+    from django.db import OperationalError
+
+    from accounts.services import profiles
+
+    def fail(*_):
+        raise OperationalError("the server closed the connection unexpectedly")
+
+    monkeypatch.setattr(profiles, "_replace_picture", fail)
+    assert send(signed_in, picture()).status_code == 503
+    assert stored(settings) == []
+
+
+def test_the_link_to_a_picture_expires_and_cannot_be_made_up(signed_in, user, settings):
+    url = send(signed_in, picture()).json()["image"]
+    settings.SIGNED_URL_SECONDS = -1
+    assert signed_in.get(url).status_code == 404
+    settings.SIGNED_URL_SECONDS = 300
+    key = UserProfile.objects.get(user=user).image.name
+    assert signed_in.get(f"/files/{key}/").status_code == 404
+    assert signed_in.get(url[:-3] + "xx/").status_code == 404
+    assert storage.signed_url(key).startswith(settings.PUBLIC_URL)
