@@ -99,8 +99,12 @@ def below_500(answer, operation: Operation, what: str) -> None:
 
 
 @pytest.fixture
-def insider(api):
-    """Somebody who may do everything that staff may, so that no permission hides what the input does."""
+def insider(api, settings):
+    """Somebody who may do everything that staff may, so that no permission hides what the input does.
+
+    Passwords are hashed quickly: thousands of hostile log-ins would take minutes otherwise.
+    """
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     return api.as_user(UserFactory(is_staff=True, is_superuser=True))
 
 
