@@ -1,35 +1,13 @@
 """From nothing to a running product, through all five domains on real files, and through ``kill -9`` of everything."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from ..conftest import ROOT, free_port
+from ..conftest import ROOT
 from ..waiting import wait_until
 from .product import Product
 
 DATA = ROOT / "tests" / "data"
 ANN = {"email": "ann@example.org", "username": "ann1", "password": "a long and winding road"}
-
-
-@pytest.fixture
-def product(tmp_path: Path) -> Iterator[Product]:
-    port = next(port for port in iter(free_port, None) if port < 60000)
-    product = Product(
-        tmp_path / "home",
-        port,
-        EVENTS_PORT=str(free_port()),
-        CONTACT_WINDOW="10",
-        TRENDS_INTERVAL="3",
-        TRENDS_SETTLE="1",
-    )
-    yield product
-    try:
-        product.stop()
-    finally:
-        for process in product.processes():
-            process.kill()
 
 
 def register_and_sign_in(product: Product) -> None:
