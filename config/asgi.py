@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -45,12 +46,23 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _live(receive: Receive, send: Send) -> None:
     await receive()
     task = asyncio.create_task(hub.run())
+    _close_streams_on(signal.SIGTERM, signal.SIGINT)
     await send({"type": "lifespan.startup.complete"})
     await receive()
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
     await send({"type": "lifespan.shutdown.complete"})
+
+
+def _close_streams_on(*signals: signal.Signals) -> None:
+    """Have the streams end when the server is told to stop: it waits for them before it says so to the application.
+
+    The loop's own handlers, which are the server's, are called as well: they hang on the wake-up descriptor.
+    """
+    loop = asyncio.get_running_loop()
+    for number in signals:
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(hub.close_all, "stopping"))
 
 
 class Request:

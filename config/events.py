@@ -103,7 +103,7 @@ def _send(row: OutgoingEvent) -> None:
         client.publish(CHANNEL, f"{row.kind} {row.data}")
         return
     script = client.register_script(_SCRIPT)
-    body = f"atrium:event:{row.pk}"
+    body = f"atrium:event:{row.key.hex}"
     receipt = "" if row.receipt is None else row.receipt
     for start in range(0, len(row.user_ids), BATCH):
         people = row.user_ids[start : start + BATCH]

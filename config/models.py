@@ -1,5 +1,7 @@
 """The plumbing's own rows."""
 
+import uuid
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -62,6 +64,7 @@ class IdempotencyKey(models.Model):
 class OutgoingEvent(models.Model):
     """Something that open event streams are told; kept for the few seconds until it is known to be in Redis."""
 
+    key = models.UUIDField(default=uuid.uuid4, help_text="Its name in Redis, where it is taken once.")
     user_ids = ArrayField(
         models.BigIntegerField(), help_text="Whom it is for; nobody where only the processes are told."
     )

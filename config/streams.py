@@ -102,7 +102,7 @@ class Hub:
     def __init__(self, url: str) -> None:
         self.url = url
         self.ready = False
-        self.epoch = ""
+        self.epoch = self._run_id = ""
         self.people: dict[int, list[Stream]] = {}
         self._dirty: set[int] = set()
         self._wake = asyncio.Event()
@@ -132,13 +132,13 @@ class Hub:
                     logger.warning("redis_lost", error=type(lost.exceptions[0]).__name__, streams=self.count())
             finally:
                 self.ready = False
-                for stream in self.streams():
-                    stream.close("redis")
+                self.close_all("redis")
             await asyncio.sleep(0.5)
 
     async def _serve(self) -> None:
         async with self._connect() as self._redis, self._redis.pubsub() as pubsub:
             await pubsub.subscribe(wire.CHANNEL)
+            self._run_id = (await self._redis.info("server"))["run_id"][:8]
             self._online = None
             self._touched = 0.0
             self.epoch = await self._current_epoch()
@@ -149,9 +149,8 @@ class Hub:
                 group.create_task(self._watch())
 
     async def _current_epoch(self) -> str:
-        run_id = (await self._redis.info("server"))["run_id"]
         stamp = f"{time.time_ns() // 1_000_000:x}"
-        epoch = await self._redis.eval(_EPOCH, 1, wire.EPOCH, run_id[:8], stamp)  # type: ignore[misc]
+        epoch = await self._redis.eval(_EPOCH, 1, wire.EPOCH, self._run_id, stamp)  # type: ignore[misc]
         return epoch.decode()
 
     async def _listen(self, pubsub: Any) -> None:
@@ -190,6 +189,10 @@ class Hub:
     def streams(self) -> list[Stream]:
         return [stream for streams in self.people.values() for stream in streams]
 
+    def close_all(self, reason: str) -> None:
+        for stream in self.streams():
+            stream.close(reason)
+
     def count(self) -> int:
         return sum(map(len, self.people.values()))
 
@@ -202,6 +205,7 @@ class Hub:
 
         Raises RedisAway.
         """
+        await self._ask(self._check_epoch())
         since = self.parse_id(last_event_id)
         lost = since is None or await self._ask(self._has_gap(stream.user_id, since))
         if since is None or lost:

@@ -1,8 +1,13 @@
 """What web, worker and events processes call things in Redis; the last of them runs without Django's apps."""
 
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
-CHANNEL = "atrium:events"  # notices: for whom there is something new, and what the events process is told itself
+from django.conf import settings
+
+# For notices: for whom there is something new, and what the events process is told itself. The databases of one Redis
+# share their channels, so the name says which is meant.
+CHANNEL = f"atrium:events:{urlsplit(settings.REDIS_URL).path.strip('/') or 0}"
 SENT = "atrium:events:sent"  # a list of "<user id> <receipt>": what streams have passed on
 EPOCH = "atrium:events:epoch"  # changes when Redis may have lost something
 KEPT = 200  # events a person; a client that was away for longer is told to fetch from the API

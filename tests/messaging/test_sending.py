@@ -2,7 +2,7 @@ import pytest
 
 from messaging.models import Message, MessageRecipient
 
-from .conftest import URL
+from .people import URL
 
 
 def codes(answer):
@@ -52,7 +52,9 @@ def test_a_body_that_is_none_is_refused(ada, bob, body):
     assert answer.json()["errors"][0]["attr"] == "body"
 
 
-@pytest.mark.parametrize("body", ["x" * 4000, "  " + "x" * 4000, "👩‍👩‍👧", "<script>alert(1)</script>", "=1+1", "مرحبا"])
+@pytest.mark.parametrize(
+    "body", ["x" * 4000, "  " + "x" * 4000, "👩‍👩‍👧", "<script>alert(1)</script>", "=1+1", "مرحبا"]
+)
 def test_a_body_is_kept_as_it_is(ada, bob, body):
     ada.send(body, bob)
     assert bob.bodies() == [body.strip()]
