@@ -16,7 +16,7 @@ from django.shortcuts import render
 from drf_standardized_errors.handler import ExceptionHandler as StandardizedHandler
 from kombu.exceptions import OperationalError as BrokerError
 from rest_framework import status
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.settings import api_settings
 
 logger = structlog.get_logger(__name__)
@@ -92,6 +92,10 @@ class ExceptionHandler(StandardizedHandler):
             return ValidationError(getattr(exc, "message_dict", exc.messages))
         if isinstance(exc, IntegrityError) and getattr(exc.__cause__, "pgcode", "") == FOREIGN_KEY_VIOLATION:
             return Conflict("Something that this refers to has just been deleted. Read again, then repeat your change.")
+        if isinstance(exc, ValueError) and "NUL (0x00)" in str(exc):
+            # No text in Postgres holds a NUL: in an address it names nothing, in data it is wrong.
+            in_path = "\x00" in self.context["request"].path
+            return NotFound() if in_path else ValidationError("A text holds a NUL character.")
         if isinstance(exc, (DataError, UnicodeEncodeError)):
             # The serializers have let something through that no column can hold: still the client's doing.
             logger.warning("value_out_of_range", detail=str(exc)[:200])

@@ -1,11 +1,12 @@
 """What every operation says of itself in the OpenAPI description: its tag, and the errors it may answer."""
 
+from types import SimpleNamespace
 from typing import Any, Literal
 
+from django.contrib.auth.models import AnonymousUser
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_serializer
 from rest_framework import serializers
-from rest_framework.permissions import AllowAny
 
 REASONS = {
     400: "Something in the request is wrong; each error names its field.",
@@ -80,6 +81,15 @@ class AutoSchema(SpectacularAutoSchema):
         finally:
             self.method = "DELETE"
 
+    def _is_public(self) -> bool:
+        """Whether the view's own permissions let somebody in who is not signed in."""
+        nobody: Any = SimpleNamespace(method=self.method, user=AnonymousUser(), auth=None)
+        return all(permission.has_permission(nobody, self.view) for permission in self.view.get_permissions())
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        ways = [way for way in super().get_auth() if way]
+        return [*ways, {}] if self._is_public() else ways
+
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         responses = super()._get_response_bodies(direction)
         if direction != "response":
@@ -87,7 +97,7 @@ class AutoSchema(SpectacularAutoSchema):
         codes = [429, 503]
         if self.method in ("POST", "PUT", "PATCH") or self._get_filter_parameters():
             codes.append(400)
-        if not any(isinstance(permission, AllowAny) for permission in self.view.get_permissions()):
+        if not self._is_public():
             codes.append(401)
         if "{" in self.path:
             codes.append(404)

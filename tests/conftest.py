@@ -97,6 +97,7 @@ def files_of_its_own(settings: Any, tmp_path: Path) -> None:
     }
     settings.TRENDS_INBOX = tmp_path / "trends" / "inbox"
     settings.TRENDS_BACKUP = tmp_path / "trends" / "backup"
+    settings.EVENTS_URL = "http://127.0.0.1:1"
 
 
 def process_environment(**extra: str) -> dict[str, str]:

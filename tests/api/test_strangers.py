@@ -63,7 +63,7 @@ OBJECTS: dict[str, Callable[[Client], Values]] = {
 }
 # Routes whose objects belong to everybody or to staff, tested with their domain: reading is public or staff's, and a
 # stranger who may not write is told so.
-NOBODYS_OWN = ("/api/v1/trends/", "/api/v1/blocks/{usercode}/")
+NOBODYS_OWN = ("/api/v1/trends/", "/api/v1/blocks/{usercode}/", "/api/v1/people/{usercode}/")
 OWNED = [each for each in OPERATIONS if not each.path.startswith(NOBODYS_OWN)]
 
 
