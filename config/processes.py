@@ -64,7 +64,8 @@ def flower() -> list[str]:
     # The password stays in the environment, which other users of the machine cannot read as they can a command line.
     os.environ["FLOWER_BASIC_AUTH"] = f"{user}:{password}"
     address = env("HOST", default="127.0.0.1")
-    return [*_celery("flower"), "--address", address, "--port", str(env.int("FLOWER_PORT", default=5555))]
+    # Tornado, which reads these, takes no value that is an argument of its own.
+    return [*_celery("flower"), f"--address={address}", f"--port={env.int('FLOWER_PORT', default=5555)}"]
 
 
 def _granian(application: str, interface: str, port: int) -> list[str]:

@@ -22,7 +22,7 @@ SEEN = {  # roles that touch a file while they work (config/pulse.py), each with
 
 
 def role_of_container() -> str:
-    """From the first process: itself the role, which config/processes.py noted, or an init with the role as argument."""
+    """From the first process: itself the role, as config/processes.py noted, or an init with the role as argument."""
     first = Path("/proc/1")
     words = (first / "environ").read_bytes().split(b"\0") + (first / "cmdline").read_bytes().split(b"\0")
     names = [word.decode(errors="replace").removeprefix("ATRIUM_PROCESS=") for word in words]
