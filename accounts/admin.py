@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 
 from config.admin import JobStateFilter, ModelAdmin, ReadOnlyAdmin
 
@@ -31,9 +31,7 @@ class AddressMixin:
             raise forms.ValidationError(str(error)) from error
 
 
-class ChangeForm(AddressMixin, UserChangeForm):
-    password = None
-
+class ChangeForm(AddressMixin, forms.ModelForm):
     class Meta:
         model = User
         fields = ("username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "groups")

@@ -93,7 +93,7 @@ def test_opening_a_link_changes_nothing_and_gives_nothing_away(client, page, pur
         for method in (client.get, client.head):
             opened = method(f"/{page}/{code}/")
             assert opened.status_code == 200
-            assert opened["Referrer-Policy"] == "no-referrer"
+            assert opened["Referrer-Policy"] == "strict-origin"
             assert "no-store" in opened["Cache-Control"]
     user.refresh_from_db()
     assert not user.email_verified
@@ -108,7 +108,7 @@ def test_the_button_of_a_link_confirms_the_address_once(client):
     for again in (client.post(f"/v/{code}/"), client.get(f"/v/{code}/")):
         assert again.status_code == 400
         assert b"This link is over" in again.content
-        assert again["Referrer-Policy"] == "no-referrer"
+        assert again["Referrer-Policy"] == "strict-origin"
 
 
 def test_the_form_of_a_link_sets_a_password_once(client, user):

@@ -1,0 +1,166 @@
+"""The admin of people: what staff may see and do, and who does not get in."""
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client as Browser
+from django.urls import reverse
+
+from accounts.models import AccountLink, User, UserSession
+
+from ..factories import PASSWORD, UserFactory
+from . import mails
+from .steps import AUTH, bearer, link_for, log_in
+
+USERS = "/admin/accounts/user/"
+
+
+def signed_in_as(user):
+    browser = Browser()
+    browser.force_login(user, backend="accounts.backends.EmailOrUsernameBackend")
+    return browser
+
+
+@pytest.fixture
+def desk(staff):
+    return signed_in_as(staff)
+
+
+@pytest.fixture
+def helper(db):
+    """Staff who may edit users, but is no superuser."""
+    helper = UserFactory(is_staff=True)
+    helper.user_permissions.set(Permission.objects.filter(content_type__app_label="accounts"))
+    return helper
+
+
+def act(desk, action, *users):
+    return desk.post(USERS, {"action": action, "_selected_action": [user.pk for user in users]}, follow=True)
+
+
+@pytest.mark.parametrize("by", ["email", "username", "usercode"])
+def test_people_are_found_by_address_name_and_code(desk, user, by):
+    other = UserFactory()
+    found = desk.get(USERS, {"q": getattr(user, by)}).content.decode()
+    assert user.email in found
+    assert other.email not in found
+
+
+@pytest.mark.parametrize("model", ["user", "userprofile", "usersession", "accountlink"])
+def test_every_table_opens_and_shows_no_secret(desk, user, model):
+    link_for(user)
+    session = UserSession.objects.create(
+        user=user, expires_at="2999-01-01T00:00Z", refresh_jti="a-refresh-jti", session_key="a-session-key"
+    )
+    rows = {"user": user, "userprofile": user.profile, "usersession": session, "accountlink": user.links.get()}
+    pages = [
+        desk.get(reverse(f"admin:accounts_{model}_changelist")),
+        desk.get(reverse(f"admin:accounts_{model}_change", args=[rows[model].pk])),
+    ]
+    for page in pages:
+        assert page.status_code == 200
+        text = page.content.decode()
+        for secret in (user.password, "argon2", user.links.get().code_hash, "a-refresh-jti", "a-session-key"):
+            assert secret not in text
+
+
+@pytest.mark.parametrize("model", ["usersession", "accountlink"])
+def test_sessions_and_links_are_to_look_at_only(desk, user, model):
+    link_for(user)
+    session = UserSession.objects.create(user=user, expires_at="2999-01-01T00:00Z")
+    row = {"usersession": session, "accountlink": user.links.get()}[model]
+    assert desk.get(reverse(f"admin:accounts_{model}_add")).status_code == 403
+    assert desk.post(reverse(f"admin:accounts_{model}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+    assert desk.post(reverse(f"admin:accounts_{model}_change", args=[row.pk]), {}).status_code == 403
+
+
+def test_staff_confirm_an_address(desk):
+    user = UserFactory(email_verified_at=None)
+    act(desk, "verify", user)
+    assert User.objects.get(pk=user.pk).email_verified
+
+
+def test_deactivating_ends_sessions_and_spares_oneself(desk, staff, user, api):
+    tokens = log_in(api, user)
+    act(desk, "deactivate", user, staff)
+    assert api.get(f"{AUTH}profile/", **bearer(tokens["access"])).status_code == 401
+    assert not User.objects.get(pk=user.pk).is_active
+    assert User.objects.get(pk=staff.pk).is_active
+
+
+def test_staff_have_a_link_sent_that_they_never_see(desk, user, smtp):
+    answer = act(desk, "send_reset", user)
+    mails.send_all()
+    code = mails.code_in(smtp.to(user.email)[0])
+    assert code
+    assert code not in answer.content.decode()
+    assert AccountLink.objects.get().purpose == "reset_password"
+
+
+def test_a_password_set_by_staff_ends_the_sessions(desk, user, api):
+    tokens = log_in(api, user)
+    new = "another horse battery staple"
+    url = reverse("admin:auth_user_password_change", args=[user.pk])
+    assert desk.get(url).status_code == 200
+    assert desk.post(url, {"password1": new, "password2": new, "usable_password": "true"}).status_code == 302
+    assert api.get(f"{AUTH}profile/", **bearer(tokens["access"])).status_code == 401
+    log_in(api, user, new)
+
+
+def test_staff_make_a_user_who_has_a_code_and_a_profile(desk):
+    fields = {"username": "ada", "email": "ada@EXAMPLE.org", "password1": PASSWORD, "password2": PASSWORD}
+    answer = desk.post(reverse("admin:accounts_user_add"), {**fields, "usable_password": "true"})
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+    ada = User.objects.get(username="ada")
+    assert ada.email == "ada@example.org"
+    assert ada.usercode
+    assert ada.profile
+    again = desk.post(reverse("admin:accounts_user_add"), {**fields, "username": "ADA", "usable_password": "true"})
+    assert again.status_code == 200
+    assert "already exists" in again.content.decode()
+
+
+def test_who_may_edit_people_cannot_make_themselves_superuser(helper):
+    desk = signed_in_as(helper)
+    fields = {"username": helper.username, "email": helper.email, "is_superuser": "on", "is_staff": "on"}
+    desk.post(reverse("admin:accounts_user_change", args=[helper.pk]), fields)
+    assert not User.objects.get(pk=helper.pk).is_superuser
+
+
+def test_who_may_edit_people_cannot_touch_other_staff(helper, staff, user):
+    desk = signed_in_as(helper)
+    new = {"password1": "another horse battery", "password2": "another horse battery", "usable_password": "true"}
+    assert desk.post(reverse("admin:auth_user_password_change", args=[staff.pk]), new).status_code == 403
+    act(desk, "deactivate", staff, user)
+    act(desk, "delete_selected", staff)
+    desk.post(USERS, {"action": "delete_selected", "_selected_action": [staff.pk], "post": "yes"})
+    assert User.objects.get(pk=staff.pk).is_active
+    assert not User.objects.get(pk=user.pk).is_active
+
+
+def test_deleting_by_the_admin_takes_sessions_along(desk, user, api):
+    log_in(api, user)
+    desk.post(reverse("admin:accounts_user_delete", args=[user.pk]), {"post": "yes"})
+    assert not User.objects.filter(pk=user.pk).exists()
+
+
+@pytest.mark.parametrize("path", [USERS, "/admin/accounts/usersession/", "/admin/"])
+def test_the_admin_is_closed_to_who_is_no_staff(user, path, client):
+    assert client.get(path).status_code == 302
+    assert signed_in_as(user).get(path).status_code == 302
+
+
+def test_guessing_at_the_admins_door_locks_the_guesser_out_and_nobody_else(staff, settings):
+    door = "/admin/login/"
+    guesser, owner = Browser(REMOTE_ADDR="203.0.113.9"), Browser(REMOTE_ADDR="192.0.2.7")
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        answer = guesser.post(door, {"username": staff.username, "password": "wrong"})
+    assert answer.status_code == 429
+    locked = guesser.post(door, {"username": staff.username, "password": PASSWORD})
+    assert locked.status_code == 429
+    assert owner.post(door, {"username": staff.username, "password": PASSWORD}).status_code == 302
+
+
+def test_guessing_at_the_api_does_not_lock_the_admins_door(staff, api, settings):
+    for _ in range(settings.AXES_FAILURE_LIMIT + 2):
+        api.post(f"{AUTH}login/", {"email": staff.email, "password": "wrong"})
+    assert Browser().post("/admin/login/", {"username": staff.username, "password": PASSWORD}).status_code == 302
