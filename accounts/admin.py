@@ -98,6 +98,11 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     def may_touch(request: HttpRequest, user: User | None) -> bool:
         return user is None or request.user.is_superuser or not (user.is_superuser or user.is_staff)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What goes with a user needs no permission of its own: much of it is read-only to everybody."""
+        shown, counts, _, protected = super().get_deleted_objects(objs, request)
+        return shown, counts, set(), protected
+
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         deletion.remove_user(obj)
 
