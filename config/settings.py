@@ -229,6 +229,9 @@ PERIODIC_TASKS: dict[str, tuple[str, int]] = {
     "contacts: mend half uploads": ("contacts.tasks.mend_uploads", 30),
     "contacts: remove discarded files": ("contacts.tasks.discard_files", 60),
     "contacts: forget old gates": ("contacts.tasks.forget_gates", 3600),
+    "notes: mail the reminders that are due": ("notes.tasks.send_reminders", 10),
+    "notes: read the archives that are waiting": ("notes.tasks.import_notes", 15),
+    "notes: empty the trash of what is a week old": ("notes.tasks.purge_trash", 600),
     "housekeeping: forget what has expired": ("config.tasks.forget_expired", 3600),
 }
 
@@ -324,7 +327,7 @@ SPECTACULAR_SETTINGS = {
         "filter": True,
     },
     "SERVERS": [{"url": PUBLIC_URL}],
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {"NoteRole": "notes.models.Role", "CollaboratorRole": ["editor", "viewer"]},
 }
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CORS_URLS_REGEX = r"^/(api|schema)/"
@@ -385,6 +388,7 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 
 EVENTS_URL = env("EVENTS_URL", default="").rstrip("/")
 NOTES_TRASH_DAYS = env.int("NOTES_TRASH_DAYS", default=7)
+NOTES_IMPORT_MAX_MB = env.int("NOTES_IMPORT_MAX_MB", default=200)
 CONTACT_WINDOW = timedelta(seconds=env.int("CONTACT_WINDOW", default=180))
 CONTACT_BACKLOG_MAX = timedelta(seconds=env.int("CONTACT_BACKLOG_MAX", default=24 * 3600))
 CONTACT_MAX_BYTES = env.int("CONTACT_MAX_BYTES", default=25 * 1024 * 1024)

@@ -17,6 +17,7 @@ urlpatterns = [
     path("", views.landing, name="landing"),
     path("favicon.ico", views.favicon, name="favicon"),
     path("", include("accounts.page_urls")),
+    path("notes/", include("notes.page_urls")),
     path("messager/", include("messaging.page_urls")),
     path("trends/", include("trends.page_urls")),
     path("api/v1/", include(api)),

@@ -3,7 +3,6 @@
 Answers are not made by these serializers but by Postgres (``representation``); a test holds the two together.
 """
 
-import re
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +10,11 @@ from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.reverse import reverse
 
 from . import models
 from .models import Label, NoteImport, Role
-from .text import COLORS, HEX_COLOR, tidy
+from .text import COLORS, HEX_COLOR_RE, tidy
 
 MAX_ID = 2**63 - 1
 MAX_BULK = 200
@@ -31,7 +31,7 @@ class PlainCharField(serializers.CharField):
 class ColorField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         color = super().to_internal_value(data).lower()
-        if color not in COLORS and not re.match(HEX_COLOR, color):
+        if color not in COLORS and not HEX_COLOR_RE.match(color):
             raise serializers.ValidationError(f"A colour is one of {', '.join(COLORS)}, or such as #ffcc00.", "invalid")
         return color
 
@@ -184,23 +184,43 @@ class ArchiveField(serializers.FileField):
     pass
 
 
-class ImportRequestSerializer(serializers.Serializer):
+class NoteArchiveSerializer(serializers.Serializer):
     file = ArchiveField(allow_empty_file=True, help_text="The zip that takeout.google.com makes of Keep.")
 
 
-class ImportProblemSerializer(serializers.Serializer):
+class NoteImportProblemSerializer(serializers.Serializer):
     file = serializers.CharField()
     code = serializers.CharField()
     detail = serializers.CharField()
 
 
+class NoteImportLinksSerializer(serializers.Serializer):
+    self = serializers.URLField()
+
+
 class NoteImportSerializer(serializers.ModelSerializer):
-    problems = ImportProblemSerializer(many=True, help_text="The first hundred.")
+    """An archive, and how far it is read."""
+
+    problems = NoteImportProblemSerializer(many=True, help_text="The first hundred.")
+    error = serializers.SerializerMethodField(help_text="Why it failed; empty otherwise.")
+    links = serializers.SerializerMethodField()
 
     class Meta:
         model = NoteImport
         fields = (
             "id", "name", "size", "status", "total", "processed", "created", "duplicates", "rejected", "ignored",
-            "problems", "created_at", "finished_at", "error",
+            "problems", "error", "created_at", "finished_at", "links",
         )  # fmt: skip
         read_only_fields = fields
+
+    def get_error(self, row: NoteImport) -> str:
+        # What a single attempt stumbled over is for the log: the next one may do better.
+        return row.error if row.failed_at else ""
+
+    @extend_schema_field(NoteImportLinksSerializer)
+    def get_links(self, row: NoteImport) -> dict[str, str]:
+        return {"self": reverse("note-import-detail", args=[row.pk], request=self.context.get("request"))}
+
+
+class ExportQuerySerializer(serializers.Serializer):
+    format = serializers.ChoiceField(["json", "markdown"], default="json")

@@ -1,11 +1,13 @@
 """What counts as a colour, and when two labels have the same name."""
 
+import re
 import unicodedata
 
 COLORS = (
     "default", "red", "orange", "yellow", "green", "teal", "blue", "cerulean", "purple", "pink", "brown", "gray",
 )  # fmt: skip
-HEX_COLOR = r"^#[0-9a-f]{6}$"
+HEX_COLOR = r"^#[0-9a-f]{6}$"  # for Postgres
+HEX_COLOR_RE = re.compile(r"#[0-9a-f]{6}\Z")
 
 
 def tidy(name: str) -> str:

@@ -102,6 +102,7 @@ class NoteViewSet(OwnViewSet):
     def trashed(self, request: Request) -> HttpResponse:
         return self.cached(lambda: self.page_of_notes(self.get_queryset().in_state("trashed")))
 
+    @docs.empty_trash
     @trashed.mapping.delete
     def empty_trash(self, request: Request) -> Response:
         content.empty_trash(owner=request.user)
@@ -171,6 +172,7 @@ class NoteViewSet(OwnViewSet):
         own.set_reminder(**self.about(pk), **self.valid(ReminderSerializer))
         return self.answer(pk)
 
+    @docs.clear_reminder
     @reminder.mapping.delete
     def clear_reminder(self, request: Request, pk: int) -> Response:
         own.clear_reminder(**self.about(pk))
@@ -210,6 +212,7 @@ class NoteViewSet(OwnViewSet):
         page = self.paginate_queryset(people)
         return self.get_paginated_response([person(membership) for membership in page]).data
 
+    @docs.share
     @collaborators.mapping.post
     def share(self, request: Request, pk: int) -> Response:
         self.body(pk)
@@ -222,6 +225,7 @@ class NoteViewSet(OwnViewSet):
         membership = sharing.change_role(**self.about(pk), usercode=usercode, **self.valid(RoleSerializer))
         return Response(person(membership))
 
+    @docs.remove_collaborator
     @collaborator.mapping.delete
     def remove_collaborator(self, request: Request, pk: int, usercode: str) -> Response:
         sharing.remove_collaborator(**self.about(pk), usercode=usercode)
@@ -237,7 +241,7 @@ def person(membership: Membership) -> dict[str, Any]:
 class LabelViewSet(OwnViewSet):
     queryset = Label.objects.all()
     serializer_class = LabelSerializer
-    filterset_class: type | None = None
+    filter_backends: list = []
 
     def get_queryset(self) -> Any:
         return super().get_queryset().with_counts()
@@ -272,11 +276,20 @@ class LabelViewSet(OwnViewSet):
         labelling.delete_label(owner=request.user, label_id=pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @action(detail=True, filterset_class=LabelNoteFilter, pagination_class=NotePagination)
-    def notes(self, request: Request, pk: int) -> HttpResponse:
+
+@docs.label_notes
+class LabelNotesViewSet(OwnViewSet):
+    """The notes that bear one label."""
+
+    queryset = Membership.objects.all()
+    serializer_class = NoteSerializer
+    pagination_class = NotePagination
+    filterset_class = LabelNoteFilter
+
+    def list(self, request: Request, pk: int) -> HttpResponse:
         return self.cached(lambda: self.page_of_label(pk))
 
     def page_of_label(self, pk: int) -> bytes:
         if not Label.objects.visible_to(self.request.user).filter(pk=pk).exists():
             raise Http404
-        return self.page_of_notes(Membership.objects.visible_to(self.request.user).labelled(pk))
+        return self.page_of_notes(self.get_queryset().labelled(pk))
