@@ -74,7 +74,7 @@ def _granian(application: str, interface: str, port: int) -> list[str]:
         "--interface", interface,
         "--host", env("HOST", default="127.0.0.1"),
         "--port", str(port),
-        "--log-level", "warning",  # each request is logged by the application, with its id
+        "--log-level", "error",  # each request is logged by the application, with its id
         "--respawn-failed-workers",
         "--respawn-interval", "1",
         "--workers-kill-timeout", "5",

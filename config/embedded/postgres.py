@@ -42,6 +42,7 @@ THROWAWAY = {
 
 class Postgres(Server):
     name = "postgres"
+    title = "PostgreSQL"
 
     @property
     def url(self) -> str:

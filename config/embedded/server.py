@@ -14,6 +14,7 @@ class Server(ABC):
     """The server whose files are in ``folder``; with ``durable=False`` it is quick and may lose what it holds."""
 
     name: str
+    title: str
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.folder = folder

@@ -29,6 +29,7 @@ save ""
 
 class Valkey(Server):
     name = "valkey"
+    title = "Valkey"
 
     @property
     def url(self) -> str:
