@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-_HASHED = re.compile(r"\.[0-9a-f]{12}\.\w+$")
+# By its hashed name, and no source map: those are the largest of all, and only a debugger asks for them.
+_WORTHWHILE = re.compile(r"\.[0-9a-f]{12}\.(?!map$)\w+$")
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):
@@ -14,4 +15,6 @@ class StaticFilesStorage(CompressedManifestStaticFilesStorage):
 
     def compress_files(self, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Compress what pages ask for, which is the hashed names, and of those only what no earlier start has done."""
-        return super().compress_files(path for path in paths if _HASHED.search(path) and not self.exists(f"{path}.gz"))
+        return super().compress_files(
+            path for path in paths if _WORTHWHILE.search(path) and not self.exists(f"{path}.gz")
+        )

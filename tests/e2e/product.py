@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import requests
 
+from config.embedded import strays
+
 from ..conftest import ROOT
 from ..waiting import wait_until
 
@@ -42,7 +44,7 @@ class Product:
                 cwd=ROOT, env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )  # fmt: skip
-        wait_until(self.ready_or_ended, timeout=90, what="a ready product")
+        wait_until(self.ready_or_ended, timeout=240, what="a ready product")
         assert self.process.poll() is None, self.said()
 
     def ready_or_ended(self) -> bool:
@@ -57,12 +59,15 @@ class Product:
         return self.log.read_text(errors="replace")[-6000:]
 
     def processes(self) -> list[psutil.Process]:
-        """Every process that belongs to it: whoever has its home in the environment."""
-        found = []
+        """Every process that belongs to it: whoever has its home in the environment, or runs under its supervisor.
+
+        A process that renamed itself, as Celery's and granian's do, has overwritten the environment that others see.
+        """
+        found = strays.find(self.home)
         for process in psutil.process_iter():
             try:
                 if process.environ().get("ATRIUM_HOME") == str(self.home) and process.pid != os.getpid():
-                    found.append(process)
+                    found += [process] if process not in found else []
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
         return found
