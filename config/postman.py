@@ -1,38 +1,19 @@
 """The Postman collection, made from the OpenAPI description so that the two cannot drift apart.
 
-The description says what each request looks like. What it cannot say stands here: in which order requests make sense,
-what an answer hands on to later ones, and which status a run from the top meets. Every request carries its test.
+The description says what each request looks like. What it cannot say stands in ``postman_flow``: in which order
+requests make sense, what an answer hands on to later ones, which status a run from the top meets. Every request carries
+its test.
 """
 
 import json
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
 
+from .postman_flow import FLOW, Step, variable
+
 METHODS = ("post", "get", "put", "patch", "delete")
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a run adds to one operation.
-
-    ``status`` is what it answers in a run from the top, where that is not its first success. ``save`` maps a collection
-    variable to the path of its value in the answer. ``body`` replaces fields of the example, ``query`` is sent along.
-    """
-
-    status: int | None = None
-    save: dict[str, str] = field(default_factory=dict)
-    body: dict[str, Any] = field(default_factory=dict)
-    query: dict[str, str] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-    file: str = ""
-    path: dict[str, str] = field(default_factory=dict)
-
-
-# Folder, then the operations in running order. What a run would break for those after it stands in the last folder.
-FLOW: dict[str, dict[str, Step]] = {}
 
 
 def description() -> dict[str, Any]:
@@ -63,8 +44,8 @@ def collection() -> dict[str, Any]:
     return {
         "info": {
             "name": "Atrium",
-            "description": "Choose the environment, fill in `login` and `password`, and run it from the top. "
-            "Made by `manage.py postman`; do not edit it by hand.",
+            "description": "Choose the environment, fill in `login` and `password` of a member of staff and the "
+            "usercode of a `friend`, and run it from the top. Made by `manage.py postman`; do not edit it by hand.",
             "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
         },
         "auth": {"type": "bearer", "bearer": [{"key": "token", "value": "{{access}}", "type": "string"}]},
@@ -73,7 +54,7 @@ def collection() -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    values = {"base_url": "http://localhost:8000", "login": "", "password": ""}
+    values = {"base_url": "http://localhost:8000", "login": "", "password": "", "friend": ""}
     return {
         "name": "Atrium on this machine",
         "values": [
@@ -91,8 +72,7 @@ def _item(schema: dict, path: str, method: str, said: dict[str, Any], step: Step
         "method": method.upper(),
         "description": said.get("description", ""),
         "header": [
-            {"key": p["name"], "value": step.headers.get(p["name"], ""), "disabled": p["name"] not in step.headers,
-             "description": p.get("description", "")}
+            {"key": p["name"], "value": "", "disabled": True, "description": p.get("description", "")}
             for p in parameters if p["in"] == "header"
         ],
         "url": _url(path, parameters, step),
@@ -109,7 +89,7 @@ def _item(schema: dict, path: str, method: str, said: dict[str, Any], step: Step
     elif "application/json" in content:
         examples = content["application/json"].get("examples")
         example = next(iter(examples.values()))["value"] if examples else {}
-        body = {**example, **step.body} if isinstance(example, dict) else example
+        body = {**example, **step.body} if step.whole is None else step.whole
         request["header"].append({"key": "Content-Type", "value": "application/json"})
         request["body"] = {
             "mode": "raw",
@@ -127,7 +107,7 @@ def _item(schema: dict, path: str, method: str, said: dict[str, Any], step: Step
 def _url(path: str, parameters: list, step: Step) -> dict[str, Any]:
     names = re.compile(r"\{(\w+)\}")
     parts = [
-        names.sub(lambda match: step.path.get(match[1], f"{{{{{match[1]}}}}}"), part)
+        names.sub(lambda match: step.path.get(match[1], f"{{{{{variable(path, match[1])}}}}}"), part)
         for part in path.lstrip("/").split("/")
     ]
     query = [

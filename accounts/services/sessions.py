@@ -160,9 +160,7 @@ def sign_out(*, raw: str) -> None:
 def end_sessions(sessions: QuerySet[UserSession]) -> int:
     """End ``sessions``, by tokens and by cookie alike, as of the commit; returns how many had not ended before."""
     ending = list(
-        sessions.filter(ended_at=None)
-        .select_for_update(of=("self",), no_key=True)
-        .values_list("pk", "session_key")
+        sessions.filter(ended_at=None).select_for_update(of=("self",), no_key=True).values_list("pk", "session_key")
     )
     if not ending:
         return 0

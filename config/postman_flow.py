@@ -1,0 +1,174 @@
+"""In which order the requests of the Postman collection make sense, and what an answer hands on to later ones."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+NO_SESSION = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a run from the top adds to one operation's description.
+
+    ``status`` is what it answers then, where that is not its first success. ``save`` maps a collection variable to the
+    path of its value in the answer. ``body`` is merged into the example, ``whole`` takes its place. ``path`` and
+    ``query`` are filled in, and ``file`` is one of ``docs/postman/files``.
+    """
+
+    status: int | None = None
+    save: dict[str, str] = field(default_factory=dict)
+    body: dict[str, Any] = field(default_factory=dict)
+    whole: dict[str, Any] | None = None
+    query: dict[str, str] = field(default_factory=dict)
+    path: dict[str, str] = field(default_factory=dict)
+    file: str = ""
+
+
+# The variable that stands for a path parameter, by the beginning of the path; the longest that fits.
+VARIABLES = {
+    "/api/v1/notes/{id}/": {"id": "note_id", "label_id": "label_id", "usercode": "friend"},
+    "/api/v1/notes/imports/{id}/": {"id": "notes_import_id"},
+    "/api/v1/labels/{id}/": {"id": "label_id"},
+    "/api/v1/messages/{id}/": {"id": "message_id"},
+    "/api/v1/contacts/uploads/{id}/": {"id": "upload_id"},
+    "/api/v1/trends/{id}/": {"id": "trend_id"},
+    "/api/v1/trends/imports/{id}/": {"id": "import_id"},
+    "/api/v1/": {"usercode": "friend"},
+}
+
+# Folder, then its operations in running order. What would sign the caller out stands in the last folder.
+FLOW: dict[str, dict[str, Step]] = {
+    "Accounts": {
+        "POST /api/v1/auth/register/": Step(
+            body={"email": "postman{{$timestamp}}@example.org", "username": "postman{{$timestamp}}"}
+        ),
+        "POST /api/v1/auth/verify-email/": Step(status=400),
+        "POST /api/v1/auth/resend-verification/": Step(),
+        "POST /api/v1/auth/login/": Step(
+            whole={"username": "{{login}}", "password": "{{password}}"},
+            save={"access": "access", "refresh": "refresh", "usercode": "user.usercode"},
+        ),
+        "POST /api/v1/auth/token/verify/": Step(whole={"token": "{{access}}"}),
+        "POST /api/v1/auth/token/refresh/": Step(
+            whole={"refresh": "{{refresh}}"}, save={"access": "access", "refresh": "refresh"}
+        ),
+        "GET /api/v1/auth/profile/": Step(),
+        "PATCH /api/v1/auth/profile/": Step(),
+        "DELETE /api/v1/auth/profile/image/": Step(),
+        "GET /api/v1/auth/sessions/": Step(),
+        "DELETE /api/v1/auth/sessions/{id}/": Step(status=404, path={"id": NO_SESSION}),
+        "GET /api/v1/auth/export/": Step(),
+        "POST /api/v1/auth/reset-password/": Step(),
+        "POST /api/v1/auth/new-password/": Step(status=400),
+        "POST /api/v1/auth/change-email/": Step(body={"password": "{{password}}"}),
+    },
+    "Labels": {
+        "POST /api/v1/labels/": Step(whole={"name": "Postman {{$timestamp}}"}, save={"label_id": "id"}),
+        "GET /api/v1/labels/": Step(),
+        "GET /api/v1/labels/{id}/": Step(),
+        "PUT /api/v1/labels/{id}/": Step(whole={"name": "Postman {{$timestamp}} b"}),
+        "PATCH /api/v1/labels/{id}/": Step(whole={"name": "Postman {{$timestamp}} c"}),
+    },
+    "Notes": {
+        "POST /api/v1/notes/": Step(
+            whole={
+                "title": "Groceries",
+                "body": "For the weekend",
+                "items": [{"text": "Milk", "checked": False}],
+                "color": "default",
+                "label_ids": [],
+            },
+            save={"note_id": "id"},
+        ),
+        "GET /api/v1/notes/": Step(query={"search": "groceries", "page_size": "20"}),
+        "GET /api/v1/notes/{id}/": Step(),
+        "PATCH /api/v1/notes/{id}/": Step(whole={"title": "Groceries for Sunday"}),
+        "PUT /api/v1/notes/{id}/": Step(whole={"title": "Groceries", "body": "For Sunday", "items": []}),
+        "POST /api/v1/notes/{id}/labels/": Step(status=200, whole={"label_ids": ["{{label_id}}"]}),
+        "GET /api/v1/labels/{id}/notes/": Step(),
+        "DELETE /api/v1/notes/{id}/labels/{label_id}/": Step(),
+        "POST /api/v1/notes/{id}/pin/": Step(),
+        "POST /api/v1/notes/{id}/unpin/": Step(),
+        "POST /api/v1/notes/{id}/archive/": Step(),
+        "GET /api/v1/notes/archived/": Step(),
+        "POST /api/v1/notes/{id}/unarchive/": Step(),
+        "POST /api/v1/notes/{id}/collaborators/": Step(status=201, whole={"usercode": "{{friend}}", "role": "viewer"}),
+        "GET /api/v1/notes/{id}/collaborators/": Step(),
+        "PATCH /api/v1/notes/{id}/collaborators/{usercode}/": Step(whole={"role": "editor"}),
+        "DELETE /api/v1/notes/{id}/collaborators/{usercode}/": Step(),
+        "PUT /api/v1/notes/{id}/reminder/": Step(whole={"remind_at": "2099-01-01T09:00:00+01:00"}),
+        "DELETE /api/v1/notes/{id}/reminder/": Step(),
+        "POST /api/v1/notes/bulk/": Step(whole={"ids": ["{{note_id}}"], "action": "pin"}),
+        "POST /api/v1/notes/{id}/trash/": Step(),
+        "GET /api/v1/notes/trashed/": Step(),
+        "POST /api/v1/notes/{id}/restore/": Step(),
+        "DELETE /api/v1/notes/{id}/": Step(),
+        "DELETE /api/v1/notes/trashed/": Step(),
+        "DELETE /api/v1/labels/{id}/": Step(),
+    },
+    "Messages": {
+        "POST /api/v1/presence/": Step(),
+        "GET /api/v1/presence/": Step(),
+        "POST /api/v1/messages/": Step(
+            whole={"body": "Lunch at one?", "recipients": ["{{usercode}}", "{{friend}}"]}, save={"message_id": "id"}
+        ),
+        "GET /api/v1/messages/": Step(query={"box": "sent"}),
+        "GET /api/v1/messages/{id}/": Step(),
+        "GET /api/v1/messages/{id}/recipients/": Step(),
+        "GET /api/v1/messages/unread/": Step(),
+        "POST /api/v1/messages/{id}/read/": Step(),
+        "POST /api/v1/messages/read/": Step(whole={"up_to": "{{message_id}}"}),
+        "GET /api/v1/conversations/": Step(),
+        "GET /api/v1/events/": Step(query={"wait": "1"}),
+        "GET /api/v1/people/{usercode}/": Step(),
+        "GET /api/v1/people/{usercode}/picture/": Step(status=404),
+        "POST /api/v1/blocks/{usercode}/": Step(status=201),
+        "GET /api/v1/blocks/": Step(),
+        "DELETE /api/v1/blocks/{usercode}/": Step(),
+        "DELETE /api/v1/messages/{id}/": Step(),
+    },
+    "Contacts": {
+        "GET /api/v1/contacts/template.xlsx": Step(),
+        "POST /api/v1/contacts/uploads/": Step(file="contacts.xlsx", save={"upload_id": "id"}),
+        "GET /api/v1/contacts/uploads/": Step(),
+        "GET /api/v1/contacts/uploads/{id}/": Step(),
+        "GET /api/v1/contacts/uploads/{id}/errors/": Step(),
+        "GET /api/v1/contacts/uploads/{id}/errors.xlsx": Step(),
+        "GET /api/v1/contacts/uploads/{id}/original/": Step(),
+        "POST /api/v1/contacts/uploads/{id}/retry/": Step(status=409),
+        "GET /api/v1/contacts/": Step(query={"search": "a"}),
+        "GET /api/v1/contacts/unprocessed/": Step(),
+        "GET /api/v1/contacts/export.xlsx": Step(),
+    },
+    "Trends": {
+        "GET /api/v1/trends/": Step(query={"ordering": "-publications", "page_size": "20"}),
+        "GET /api/v1/trends/summary/": Step(),
+        "POST /api/v1/trends/": Step(save={"trend_id": "id"}),
+        "GET /api/v1/trends/{id}/": Step(),
+        "PUT /api/v1/trends/{id}/": Step(),
+        "PATCH /api/v1/trends/{id}/": Step(),
+        "DELETE /api/v1/trends/{id}/": Step(),
+        "POST /api/v1/trends/imports/": Step(file="trends.csv", save={"import_id": "id"}),
+        "GET /api/v1/trends/imports/": Step(),
+        "GET /api/v1/trends/imports/{id}/": Step(),
+        "GET /api/v1/trends/imports/{id}/errors.csv": Step(),
+        "GET /api/v1/trends/imports/{id}/original/": Step(),
+        "GET /api/v1/trends/export.csv": Step(),
+        "GET /api/v1/trends/export.xlsx": Step(),
+        "GET /api/v1/trends/export.json": Step(),
+    },
+    "Signing out": {
+        "POST /api/v1/auth/change-password/": Step(
+            whole={"current_password": "{{password}}", "new_password": "{{password}}"}
+        ),
+        "DELETE /api/v1/auth/account/": Step(status=400, whole={"password": "not the password"}),
+        "POST /api/v1/auth/logout-all/": Step(),
+        "POST /api/v1/auth/logout/": Step(whole={"refresh": "{{refresh}}"}),
+    },
+}
+
+
+def variable(path: str, name: str) -> str:
+    """The collection variable that fills the parameter ``name`` of ``path``."""
+    fitting = [beginning for beginning in VARIABLES if path.startswith(beginning) and name in VARIABLES[beginning]]
+    return VARIABLES[max(fitting, key=len)][name] if fitting else name

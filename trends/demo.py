@@ -1,0 +1,40 @@
+"""The trends of ``manage.py demo``."""
+
+from collections.abc import Sequence
+from itertools import product
+
+from django.core.files.base import ContentFile
+
+from accounts.models import User
+
+from . import services
+from .models import ImportRun
+
+HEADER = (
+    "megatrend;macrotrend;challenges_and_research_gaps;total_count_of_publications;total_count_of_patents;"
+    "technology_readiness_level;impact_strength;steepl;relevant_industries;real_world_application_and_use_cases"
+)
+MEGATRENDS = {
+    "Energy transition": ("Smart grids", "Hydrogen", "Heat pumps"),
+    "Ageing societies": ("Assistive robots", "Remote care"),
+    "Circular economy": ("Material passports", "Repair services"),
+}
+
+
+def rows() -> list[str]:
+    """One line a macrotrend and level of impact, with counts that make the charts worth a look."""
+    levels = (("Pilot", "Low", "T"), ("Development", "Medium", "E"), ("Deploy", "High", "S"))
+    pairs = [(mega, macro) for mega, macros in MEGATRENDS.items() for macro in macros]
+    return [
+        f"{mega};{macro};How {macro.lower()} scale;{120 * (n % 7 + 1)};{15 * (n % 5 + 1)};{trl};{impact};{steepl};"
+        f"Industry {n % 4 + 1};A pilot in city {n + 1}"
+        for n, ((mega, macro), (trl, impact, steepl)) in enumerate(product(pairs, levels))
+    ]
+
+
+def fill(people: Sequence[User]) -> str:
+    """A CSV file imported in the name of the first person, who is staff; returns what was made."""
+    lines = rows()
+    file = ContentFile("\n".join((HEADER, *lines)).encode() + b"\n", name="demo.csv")
+    services.start_import(file=file, origin=ImportRun.Origin.UPLOAD, by=people[0])
+    return f"{len(lines)} trends"
