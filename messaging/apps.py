@@ -7,6 +7,9 @@ class MessagingConfig(AppConfig):
     name = "messaging"
 
     def ready(self) -> None:
-        from . import people
+        from accounts import export as accounts_export
 
+        from . import export, people
+
+        accounts_export.register("messages", export.of)
         people.forget_cards_of_the_changed()

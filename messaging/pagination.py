@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor
 
 from config.errors import attr_error
 from config.pagination import FeedPagination
 
 from .querysets import History
+from .serializers import BIGGEST_ID
 
 
 class HistoryPagination(FeedPagination):
@@ -35,10 +37,13 @@ class HistoryPagination(FeedPagination):
         return page
 
     def _cursor(self, request: Any) -> Cursor | None:
-        cursor = self.decode_cursor(request)
-        if cursor is not None and not (cursor.position or "").isdecimal():
-            raise attr_error("cursor", "This cursor is not one that a list has given out.", "invalid_cursor")
-        return cursor
+        try:
+            cursor = self.decode_cursor(request)
+            if cursor is None or 0 <= int(cursor.position or "") <= BIGGEST_ID:
+                return cursor
+        except (NotFound, ValueError):
+            pass
+        raise attr_error("cursor", "This cursor is not one that a list has given out.", "invalid_cursor")
 
     def get_next_link(self) -> str | None:
         return self.encode_cursor(Cursor(0, False, str(self.ids[-1]))) if self.has_next else None

@@ -7,7 +7,6 @@ from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -162,8 +161,6 @@ class PersonView(APIView):
 
 
 class PictureView(APIView):
-    content_negotiation_class = DefaultContentNegotiation
-
     @extend_schema(
         operation_id="people_picture",
         summary="A person's picture",

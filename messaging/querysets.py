@@ -111,6 +111,8 @@ class History:
         if after is not None:
             narrowed["feed__gt"] = after
         arms = [arm.filter(**narrowed).order_by(order).values_list("feed", flat=True)[:limit] for arm in self.arms]
+        if len(arms) < 2:
+            return list(arms[0]) if arms else []
         return list(arms[0].union(*arms[1:]).order_by(order)[:limit])
 
 

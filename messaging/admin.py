@@ -1,0 +1,61 @@
+"""Messages in the admin: who wrote when and how much, and not what."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.db.models.functions import Length
+from django.http import HttpRequest
+
+from config.admin import JobStateFilter, ReadOnlyAdmin
+
+from .models import Block, Broadcast, Message, MessageRecipient
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    """The text is in no list and no page: staff have no business in what people write each other."""
+
+    list_display = ("id", "sender", "created_at", "size", "broadcast", "recipient_count", "deleted_at")
+    list_filter = ("broadcast", "created_at")
+    list_select_related = ("sender",)
+    search_fields = ("=id", "sender__username", "=sender__usercode")
+    date_hierarchy = "created_at"
+    fields = ("id", "sender", "created_at", "size", "broadcast", "recipient_count", "deleted_at")
+    readonly_fields = ("id", "created_at", "size")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).annotate(length=Length("body")).defer("body")
+
+    @admin.display(description="size", ordering="length")
+    def size(self, message: Any) -> str:
+        return f"{message.length} characters"
+
+
+@admin.register(MessageRecipient)
+class MessageRecipientAdmin(ReadOnlyAdmin):
+    list_display = ("message_id", "sender", "recipient", "broadcast", "delivered_at", "read_at")
+    list_filter = ("broadcast",)
+    list_select_related = ("sender", "recipient")
+    search_fields = ("=message__id", "sender__username", "recipient__username")
+    fields = ("message_id", "sender", "recipient", "broadcast", "delivered_at", "read_at")
+    readonly_fields = ("message_id",)
+
+
+@admin.register(Broadcast)
+class BroadcastAdmin(ReadOnlyAdmin):
+    list_display = ("message_id", "size", "attempts", "due_at", "done_at", "failed_at", "error")
+    list_filter = (JobStateFilter,)
+    fields = ("message_id", "size", "attempts", "due_at", "done_at", "failed_at", "error")
+    readonly_fields = ("message_id", "size", "due_at")
+
+    @admin.display(description="recipients")
+    def size(self, broadcast: Broadcast) -> int:
+        return len(broadcast.recipient_ids)
+
+
+@admin.register(Block)
+class BlockAdmin(ReadOnlyAdmin):
+    list_display = ("id", "blocker", "blocked", "created_at")
+    list_select_related = ("blocker", "blocked")
+    search_fields = ("blocker__username", "blocked__username")
