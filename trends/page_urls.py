@@ -1,5 +1,7 @@
 """``/trends/``."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from .pages import page
+
+urlpatterns = [path("", page, name="trends-page")]
