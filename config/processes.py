@@ -65,7 +65,8 @@ def flower() -> list[str]:
     os.environ["FLOWER_BASIC_AUTH"] = f"{user}:{password}"
     address = env("HOST", default="127.0.0.1")
     # Tornado, which reads these, takes no value that is an argument of its own.
-    return [*_celery("flower"), f"--address={address}", f"--port={env.int('FLOWER_PORT', default=5555)}"]
+    port = env.int("FLOWER_PORT", default=5555)
+    return [*_celery("flower"), f"--address={address}", f"--port={port}"]
 
 
 def _granian(application: str, interface: str, port: int) -> list[str]:
