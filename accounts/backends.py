@@ -9,6 +9,9 @@ from .models import User
 MAX_PASSWORD_LENGTH = 128
 
 
+BACKEND = "accounts.backends.EmailOrUsernameBackend"
+
+
 class EmailOrUsernameBackend(ModelBackend):
     """Signs in by e-mail address or username. An unknown one costs as long as a wrong password."""
 

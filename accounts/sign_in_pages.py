@@ -19,6 +19,7 @@ from rest_framework.exceptions import APIException, AuthenticationFailed
 from config.throttling import AccountThrottle
 
 from . import serializers
+from .backends import BACKEND
 from .devices import Device
 from .forms import EmailForm, LoginForm, RegisterForm, add_errors
 from .services import passwords, registration, sessions
@@ -71,7 +72,7 @@ class LoginPage(RedirectURLMixin, OpenPage):
 
     def act(self, data: dict[str, Any]) -> HttpResponse:
         user = sessions.check_credentials(request=self.request, login=data["login"], password=data["password"])
-        login(self.request, user)
+        login(self.request, user, backend=BACKEND)
         return HttpResponseRedirect(self.get_success_url())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

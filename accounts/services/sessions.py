@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
-from django.contrib.auth import authenticate
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import QuerySet
@@ -18,6 +17,7 @@ from config import events, mail
 
 from .. import tokens
 from ..authentication import InvalidToken
+from ..backends import EmailOrUsernameBackend
 from ..devices import Device
 from ..models import User, UserSession
 
@@ -46,8 +46,9 @@ def check_credentials(*, request: HttpRequest, login: str, password: str) -> Use
 
     Raises InvalidCredentials, in the same time for an unknown account, or EmailNotVerified once the password was right.
     """
-    user = authenticate(request, username=login, password=password)
-    if not isinstance(user, User):
+    # Not by django.contrib.auth.authenticate(): django-axes, which guards the admin's door, would lock here as well.
+    user = EmailOrUsernameBackend().authenticate(request, username=login, password=password)
+    if user is None:
         raise InvalidCredentials
     if not user.email_verified:
         raise EmailNotVerified

@@ -162,5 +162,5 @@ def test_guessing_at_the_admins_door_locks_the_guesser_out_and_nobody_else(staff
 
 def test_guessing_at_the_api_does_not_lock_the_admins_door(staff, api, settings):
     for _ in range(settings.AXES_FAILURE_LIMIT + 2):
-        api.post(f"{AUTH}login/", {"email": staff.email, "password": "wrong"})
+        api.post(f"{AUTH}login/", {"username": staff.username, "password": "wrong"})
     assert Browser().post("/admin/login/", {"username": staff.username, "password": PASSWORD}).status_code == 302

@@ -47,6 +47,15 @@ def test_the_owners_known_devices_get_in_while_many_places_guess(api, user):
     assert guess(api, user.email, ip="192.0.2.7", password=PASSWORD).status_code == 200
 
 
+def test_only_the_throttle_counts_log_ins(api, user, settings, django_assert_num_queries):
+    """Not django-axes as well, which guards the admin's door alone."""
+    settings.THROTTLE_LOGIN = ""
+    for _ in range(30):
+        assert guess(api, user.email).status_code == 401
+    with django_assert_num_queries(1):
+        guess(api, user.email)
+
+
 def test_known_and_unknown_accounts_are_stopped_alike(api, user):
     known = [guess(api, user.email, ip="203.0.113.1").status_code for _ in range(7)]
     unknown = [guess(api, "nobody@example.org", ip="203.0.113.2").status_code for _ in range(7)]
