@@ -17,10 +17,12 @@ _engine: Engine | None = None
 
 
 def engine() -> Engine:
+    """With the image built, once for all steps."""
     global _engine
     if _engine is None:
-        _engine = Engine()
-        _engine.build(folder=".", tag=IMAGE)
+        started = Engine()
+        started.build(folder=".", tag=IMAGE)
+        _engine = started
     return _engine
 
 

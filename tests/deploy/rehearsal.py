@@ -51,7 +51,7 @@ class Compose:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         engine.env |= {name: str(port) for name, port in PORTS.items()}
-        engine.env |= {"AWS_STORAGE_BUCKET_NAME": "atrium"}
+        engine.env |= {"AWS_STORAGE_BUCKET_NAME": ""}
         config = self("--profile", "monitoring", "--profile", "s3", "config").stdout
         self.services: dict[str, dict[str, Any]] = yaml.safe_load(config)["services"]
 
@@ -166,6 +166,16 @@ def imports_what_is_dropped_into_the_inbox(compose: Compose) -> str:
     return "72 trends, a backup, an empty inbox"
 
 
+def shows_its_workers(compose: Compose) -> str:
+    """What docs/operations.md names for watching, and the command that asks after every part."""
+    status = compose.exec("worker", "python", "-m", "celery", "-A", "config", "status")
+    assert "2 nodes online" in status, status
+    for question in ("active", "active_queues", "stats"):
+        compose.exec("worker", "python", "-m", "celery", "-A", "config", "inspect", question)
+    compose.exec("web", "python", "manage.py", "doctor")
+    return "celery counts two workers, and doctor finds every part well"
+
+
 def makes_a_backup(compose: Compose) -> str:
     compose.exec("web", "python", "manage.py", "backup", "/var/lib/atrium/backups/first")
     return ", ".join(compose.exec("web", "ls", "/var/lib/atrium/backups/first").split())
@@ -200,8 +210,12 @@ def watches_with_flower(compose: Compose) -> str:
 
 
 def stores_files_on_s3(compose: Compose) -> str:
+    compose.engine.env["AWS_STORAGE_BUCKET_NAME"] = "atrium"
     compose.up("s3", "bucket")
     compose.wait("bucket", "service_completed_successfully")
+    compose.engine("podman", "rm", "--force", compose.name("web"))
+    compose.up("web")
+    compose.wait("web")
     script = (
         "from django.core.files.base import ContentFile; from django.core.files.storage import default_storage as s; "
         "name = s.save('rehearsal.txt', ContentFile(b'kept')); "
@@ -217,6 +231,7 @@ CHECKS = [
     has_no_administrator_and_no_common_key,
     mails_a_newcomer,
     imports_what_is_dropped_into_the_inbox,
+    shows_its_workers,
     makes_a_backup,
     keeps_all_of_it,
     watches_with_flower,
