@@ -2,6 +2,8 @@
 
 A note is content. A membership is one person's view of it, the owner's too: whether it is pinned, archived, labelled or
 to be reminded of is nobody else's business. So every list is one query on memberships.
+
+Foreign keys have no index of their own where a constraint or a list's index begins with them.
 """
 
 from typing import ClassVar
@@ -39,7 +41,9 @@ class Role(models.TextChoices):
 class Note(models.Model):
     """What is written. ``version`` counts its changes, so that nobody overwrites what they have not read."""
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="owned_notes")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="owned_notes"
+    )
     title = models.CharField(max_length=MAX_TITLE, blank=True, default="")
     body = models.TextField(blank=True, default="")
     items = models.JSONField(default=list, blank=True, help_text="The checklist: [{text, checked}].")
@@ -79,7 +83,9 @@ class Note(models.Model):
 class Label(models.Model):
     """A word that a person sorts notes by."""
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="note_labels")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="note_labels"
+    )
     name = models.CharField(max_length=MAX_LABEL_NAME)
     key = models.CharField(max_length=3 * MAX_LABEL_NAME, editable=False, help_text="The name without regard to case.")
 
@@ -104,8 +110,10 @@ class Membership(models.Model):
     then gives a page of any list without looking at the other notes. ``services`` writes both in one transaction.
     """
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="note_memberships")
-    note = models.ForeignKey(Note, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="note_memberships"
+    )
+    note = models.ForeignKey(Note, on_delete=models.CASCADE, db_index=False, related_name="memberships")
     role = models.CharField(max_length=6, choices=Role)
     pinned = models.BooleanField(default=False)
     archived = models.BooleanField(default=False)
@@ -136,7 +144,7 @@ class Membership(models.Model):
 class MembershipLabel(models.Model):
     """A label that a person put on their view of a note."""
 
-    membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="labellings")
+    membership = models.ForeignKey(Membership, on_delete=models.CASCADE, db_index=False, related_name="labellings")
     label = models.ForeignKey(Label, on_delete=models.CASCADE, related_name="labellings")
 
     class Meta:
@@ -172,7 +180,9 @@ class NoteImport(Job):
         COMPLETED_WITH_ERRORS = "completed_with_errors", "completed with errors"
         FAILED = "failed", "failed"
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="note_imports")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="note_imports"
+    )
     name = models.CharField(max_length=255)
     size = models.BigIntegerField(help_text="Bytes.")
     file = models.CharField(max_length=200, editable=False, help_text="Its key in the storage, until it is read.")
