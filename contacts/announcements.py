@@ -5,9 +5,10 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from config import events
+from accounts.models import User
+from config import caching, events
 
-from .models import FileMetadata
+from .models import Contact, FileMetadata, UnprocessedContact
 
 
 def represent(upload: FileMetadata) -> dict[str, Any]:
@@ -58,6 +59,31 @@ def links(upload_id: int) -> dict[str, str]:
     }
 
 
+def scope(user_id: int) -> str:
+    """What of a person's uploads and contacts is cached."""
+    return f"contacts:{user_id}"
+
+
 def tell(upload: FileMetadata) -> None:
-    """Send the owner an ``upload`` event after the commit."""
+    """Send the owner an ``upload`` event after the commit, and end what is cached. Call it last in a transaction."""
     events.publish([upload.owner_id], "upload", represent(upload))
+    caching.bump(scope(upload.owner_id))
+
+
+def export_of(user: User) -> dict[str, Any]:
+    """All that is held of a person here, with links to the originals."""
+    columns = ("row", "name", "phone_number", "email_address")
+    uploads = FileMetadata.objects.visible_to(user).order_by("pk")
+    return {
+        "uploads": [
+            represent(upload)
+            | {
+                "rejected_rows": list(
+                    upload.rejected_rows.order_by("row").values(*columns, "column", "code", "message")
+                )
+            }
+            for upload in uploads
+        ],
+        "contacts": list(Contact.objects.visible_to(user).order_by("pk").values("upload_id", *columns, "accepted_at")),
+        "waiting": list(UnprocessedContact.objects.visible_to(user).values("upload_id", *columns, "due_at")),
+    }

@@ -7,4 +7,9 @@ class ContactsConfig(AppConfig):
     name = "contacts"
 
     def ready(self) -> None:
-        from . import signals  # noqa: F401
+        from accounts import export
+
+        from . import announcements, receivers
+
+        receivers.connect()
+        export.register("contacts", announcements.export_of)

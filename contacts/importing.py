@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce, Now
 
-from config import caching, celery, claims
+from config import celery, claims
 from config.errors import OUTAGES
 
 from . import announcements, locks, tasks, window
@@ -118,10 +118,10 @@ def _original(upload: FileMetadata) -> Iterator[Path]:
 @transaction.atomic
 def _store(upload: FileMetadata, chunk: list) -> None:
     """Decide about the rows of ``chunk``, store them and move the cursor, all or nothing."""
+    locks.take_window()
     locked = _locked(upload)
     if chunk[0][0] <= locked.cursor:
         raise TakenOver
-    locks.take_window()
     decision = window.store(locked, chunk)
     # attempts begins anew: it counts those that came to nothing.
     FileMetadata.objects.filter(pk=locked.pk).update(
@@ -133,7 +133,6 @@ def _store(upload: FileMetadata, chunk: list) -> None:
     )
     locked.refresh_from_db()
     announcements.tell(locked)
-    caching.bump(f"contacts:{locked.owner_id}")
 
 
 def _locked(upload: FileMetadata) -> FileMetadata:

@@ -114,7 +114,11 @@ class SheetRow(models.Model):
 class KeyedRow(SheetRow):
     """A row that may be stored. Its keys are what is compared: the phone's digits, the e-mail in lower case."""
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    # No constraint: the upload has the same owner, and has one. Checking it would take a lock on the person's row while
+    # the window's is held, in which case the deletion of an account and a worker could wait for each other.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     upload = models.ForeignKey(FileMetadata, on_delete=models.CASCADE, related_name="%(class)ss", db_index=False)
     phone_key = models.CharField(max_length=15, blank=True)
     email_key = models.CharField("e-mail key", max_length=254, blank=True)

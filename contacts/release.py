@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from config import caching
 
-from . import locks
+from . import announcements, locks
 from .models import KeyGate, UnprocessedContact
 
 BATCH = 5000
@@ -37,6 +37,7 @@ WITH due AS MATERIALIZED (
     UPDATE contacts_unprocessedcontact AS waiting
     SET due_at = greatest(due.rested_at, CASE WHEN due.behind THEN %(now)s + %(window)s END)
     FROM due WHERE waiting.id = due.id AND (due.behind OR due.rested_at > %(now)s)
+    RETURNING waiting.owner_id
 ), released AS (
     DELETE FROM contacts_unprocessedcontact AS waiting
     USING due WHERE waiting.id = due.id AND NOT due.behind AND due.rested_at <= %(now)s
@@ -55,7 +56,8 @@ WITH due AS MATERIALIZED (
     ON CONFLICT (key) DO UPDATE
     SET stored_at = excluded.stored_at, next_free_at = greatest(gate.next_free_at, excluded.next_free_at)
 )
-SELECT (SELECT count(*) FROM due), (SELECT count(*) FROM released), ARRAY(SELECT DISTINCT owner_id FROM released)
+SELECT (SELECT count(*) FROM due), (SELECT count(*) FROM released),
+       ARRAY(SELECT owner_id FROM released UNION SELECT owner_id FROM put_off)
 """
 
 
@@ -82,7 +84,7 @@ def _release_batch() -> tuple[int, int]:
         now = cursor.fetchone()[0]
         cursor.execute(_RELEASE, {"now": now, "window": settings.CONTACT_WINDOW, "batch": BATCH})
         looked_at, released, owners = cursor.fetchone()
-    caching.bump(*caching.scopes("contacts", owners))
+    caching.bump(*map(announcements.scope, owners))
     return looked_at, released
 
 

@@ -93,6 +93,7 @@ def stray(number: int, name_cell: Cell, phone_cell: Cell, email_cell: Cell) -> R
 
 
 _PLAIN_PHONE = re.compile(r"[ (]*\+?[0-9 ()./-]+\Z", re.ASCII)
+_ONE_PLUS_IN_FRONT = re.compile(r"[^0-9+＋]*[+＋]?[^+＋]*\Z")
 _DROP = str.maketrans("", "", "+ ()./-")
 _SCIENTIFIC = re.compile(r"[0-9]([.,][0-9]+)?[eE]\+?[0-9]+\Z")
 # Spaces, dashes and brackets of any script, and the invisible marks that address books leave around a number.
@@ -132,7 +133,7 @@ def phone_key_of(text: str, cell: Cell = None) -> tuple[str, Fault | None]:
 def _digits_of_any_script(text: str) -> str | None:
     """The digits as ASCII, by phonenumbers; None where something else than a number's punctuation stands between."""
     stripped = "".join(c for c in text if unicodedata.category(c) != "Cf").strip()
-    if "+" in stripped[1:].replace("(", "", 1).lstrip()[1:]:
+    if not _ONE_PLUS_IN_FRONT.match(stripped):
         return None
     for char in stripped:
         if not (char.isdecimal() or char in "+＋./·" or unicodedata.category(char) in _PUNCTUATION):
@@ -185,7 +186,9 @@ def _problem_with_email(address: str) -> str:
     local, at, domain = address.rpartition("@")
     local = re.sub(r"\.{2,}", ".", local).strip(".") or local
     try:
-        checked = validate_email(local + at + domain, check_deliverability=False, globally_deliverable=False)
+        checked = validate_email(
+            local + at + domain, check_deliverability=False, globally_deliverable=False, strict=True
+        )
     except EmailNotValidError as error:
         return str(error)
     return "" if "." in checked.domain else "The part after the @ has no dot."

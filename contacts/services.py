@@ -134,7 +134,7 @@ def _acknowledge(upload: FileMetadata) -> None:
 
 @transaction.atomic
 def _discard(upload: FileMetadata) -> None:
-    """Delete the row; its file follows by the signal in signals.py."""
+    """Delete the row; its file follows by the signal in receivers.py."""
     FileMetadata.objects.filter(pk=upload.pk).delete()
 
 

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config import idempotency, storage
+from config import caching, idempotency, storage
 from config.openapi import IDEMPOTENCY_KEY, errors
 from config.pagination import FeedPagination
 from config.throttling import UploadThrottle
@@ -46,6 +46,17 @@ REFUSALS = [
 ]
 
 
+class CachedReads:
+    """Lists and rows served from Redis as the bytes that were sent, with their ETag, until anything of them changes."""
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        return caching.cached_response(
+            request,
+            scope=announcements.scope(request.user.pk),
+            produce=lambda: super(CachedReads, self).get(request, *args, **kwargs).data,  # type: ignore[misc]
+        )
+
+
 class ByRow(FeedPagination):
     ordering = "row"
 
@@ -54,7 +65,7 @@ class ByTurn(FeedPagination):
     ordering = ("due_at", "id")
 
 
-class UploadsView(generics.ListAPIView):
+class UploadsView(CachedReads, generics.ListAPIView):
     serializer_class = UploadSerializer
     parser_classes = [SheetParser]
 
@@ -65,7 +76,7 @@ class UploadsView(generics.ListAPIView):
         return [*super().get_throttles(), *([UploadThrottle()] if self.request.method == "POST" else [])]
 
     @extend_schema(summary="List uploads")
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
@@ -99,14 +110,14 @@ class OfUpload:
         return generics.get_object_or_404(FileMetadata.objects.visible_to(self.request.user), pk=self.kwargs["pk"])
 
 
-class UploadView(generics.RetrieveAPIView):
+class UploadView(CachedReads, generics.RetrieveAPIView):
     serializer_class = UploadSerializer
 
     def get_queryset(self) -> Any:
         return FileMetadata.objects.visible_to(self.request.user).with_waiting()
 
     @extend_schema(summary="Follow an upload")
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         return super().get(request, *args, **kwargs)
 
 
@@ -125,7 +136,7 @@ class OriginalView(OfUpload, APIView):
         return storage.file_response(upload.key, filename=upload.name)
 
 
-class ErrorsView(OfUpload, generics.ListAPIView):
+class ErrorsView(OfUpload, CachedReads, generics.ListAPIView):
     serializer_class = RejectedRowSerializer
     pagination_class = ByRow
     queryset = RejectedRow.objects.none()
@@ -134,7 +145,7 @@ class ErrorsView(OfUpload, generics.ListAPIView):
         return self.get_upload().rejected_rows.all()
 
     @extend_schema(summary="List rejected rows")
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         return super().get(request, *args, **kwargs)
 
 
@@ -160,7 +171,7 @@ class RetryView(OfUpload, APIView):
         return Response(announcements.represent(upload), status=status.HTTP_202_ACCEPTED)
 
 
-class ContactsView(generics.ListAPIView):
+class ContactsView(CachedReads, generics.ListAPIView):
     serializer_class = ContactSerializer
     filterset_class = ContactFilter
     queryset = Contact.objects.none()
@@ -169,11 +180,11 @@ class ContactsView(generics.ListAPIView):
         return Contact.objects.visible_to(self.request.user)
 
     @extend_schema(summary="List contacts", operation_id="contacts_list")
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         return super().get(request, *args, **kwargs)
 
 
-class UnprocessedView(generics.ListAPIView):
+class UnprocessedView(CachedReads, generics.ListAPIView):
     serializer_class = UnprocessedContactSerializer
     filterset_class = UnprocessedContactFilter
     pagination_class = ByTurn
@@ -186,7 +197,7 @@ class UnprocessedView(generics.ListAPIView):
         summary="List waiting rows",
         description="In the order of their turns: `due_at` is when the row is stored as a contact.",
     )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         return super().get(request, *args, **kwargs)
 
 

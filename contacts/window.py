@@ -145,11 +145,12 @@ def _write(cursor: Any, upload: FileMetadata, decision: Decision, now: datetime)
     )
 
 
-_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+# Values are joined by NUL, which none of them holds, so that one pass a row writes tabs between and escapes within.
+_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r", "\x00": "\t"})
 
 
 def _copy(cursor: Any, table: str, rows: Iterable[tuple]) -> None:
     """COPY ``rows`` into ``table (columns)``: ten times as fast as inserting them."""
-    text = "".join("\t".join([str(value).translate(_ESCAPES) for value in row]) + "\n" for row in rows)
+    text = "".join("\x00".join(map(str, row)).translate(_ESCAPES) + "\n" for row in rows)
     if text:
         cursor.copy_expert(f"COPY {table} FROM STDIN", io.StringIO(text))

@@ -1,0 +1,30 @@
+"""What follows when an upload or a person is deleted."""
+
+from typing import Any
+
+from django.db.models.signals import post_delete, pre_delete
+
+from accounts.models import User
+from config import celery
+
+from . import locks, tasks
+from .models import DiscardedFile, FileMetadata
+
+
+def connect() -> None:
+    pre_delete.connect(wait_for_the_window, sender=User)
+    post_delete.connect(remove_the_file, sender=FileMetadata)
+
+
+def wait_for_the_window(instance: User, **_: Any) -> None:
+    """No worker may store a row of theirs between the deletion of their contacts and that of their uploads.
+
+    Everybody takes the window's lock before any row of this app, so nobody waits in a circle.
+    """
+    locks.take_window()
+
+
+def remove_the_file(instance: FileMetadata, **_: Any) -> None:
+    """In the deletion's own transaction: a crash or a storage that is away only delays it."""
+    DiscardedFile.objects.create(key=instance.key)
+    celery.wake(tasks.discard_files)
