@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import redis
+import structlog
 from celery.signals import heartbeat_sent, worker_ready
 from django.conf import settings
 from django.db import connection
@@ -14,6 +15,8 @@ from django_prometheus.exports import ExportToDjangoView
 
 from . import storage
 from .clients import client_ip
+
+logger = structlog.get_logger(__name__)
 
 WORKER_SEEN = "atrium:worker_seen"
 WORKER_LIMIT = 60  # seconds after which a worker that was not heard of counts as gone
@@ -98,6 +101,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
         status=200 if ready else 503,
     )
     if not ready:
+        logger.warning("not_ready", **{name: reason for name, (ok, reason) in results.items() if not ok})
         response["Retry-After"] = "5"
     response["Cache-Control"] = "no-store"
     return response

@@ -26,6 +26,8 @@ ACCESS = re.compile(
     r"(eyJ[\w-]{8,}\.[\w-]+)\.[\w-]*|(/(?:v|r|e|files)/)[^\s/\"']+|(\w+://[^\s:/@]*:)[^\s@/]+@|(\bticket=)[^\s&\"']+"
 )
 
+PROBES = ("/healthz/", "/readyz/", "/metrics/")
+
 
 class RequestIDMiddleware:
     """Gives each request a sane ``X-Request-ID``, and each response the same."""
@@ -46,8 +48,9 @@ class RequestMiddleware(StructlogMiddleware):
     """Logs a request by its method and path: a query string may hold what should not be kept."""
 
     def __call__(self, request: HttpRequest) -> Any:
-        # A page asks for half a dozen static files; lines about them would bury the page's own.
-        if request.path.startswith(settings.STATIC_URL):
+        # A page asks for half a dozen static files, and probes ask every few seconds: lines about them would bury all
+        # others. Readiness says in a line of its own what is missing.
+        if request.path.startswith(settings.STATIC_URL) or request.path in PROBES:
             return self.get_response(request)
         return super().__call__(request)
 

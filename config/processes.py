@@ -17,15 +17,14 @@ env = environ.Env()
 
 def web() -> list[str]:
     """The REST API, the pages and the admin: WSGI on blocking threads."""
-    threads = env.int("WEB_THREADS", default=8)
     return [
         *_granian("config.wsgi:application", "wsgi", env.int("PORT", default=8000)),
         "--workers", str(env.int("WEB_WORKERS", default=1)),
-        "--blocking-threads", str(threads),
-        # As many requests as there are threads, and as many again that are read while those work. The rest wait in the
-        # kernel's queue, where a client's own time limit still counts.
-        "--backpressure", str(2 * threads),
-        "--backlog", "1024",
+        "--blocking-threads", str(env.int("WEB_THREADS", default=8)),
+        # Counts open connections, not requests: a browser keeps several of them open and idle, and one too many would
+        # wait until another closes.
+        "--backpressure", "4096",
+        "--backlog", "2048",
     ]  # fmt: skip
 
 
@@ -75,6 +74,9 @@ def _granian(application: str, interface: str, port: int) -> list[str]:
         "--interface", interface,
         "--host", env("HOST", default="127.0.0.1"),
         "--port", str(port),
+        # HTTP/1 alone ends a connection that says nothing for 30 s; with an eye to HTTP/2, granian waits for ever.
+        "--http", "1",
+        "--http1-header-read-timeout", "30000",
         "--log-level", "error",  # each request is logged by the application, with its id
         "--respawn-failed-workers",
         "--respawn-interval", "1",

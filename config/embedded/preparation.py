@@ -11,7 +11,7 @@ from pathlib import Path
 import django
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 
@@ -22,7 +22,9 @@ def main() -> None:
         migrate()
         collect_static()
     except (ImproperlyConfigured, CommandError) as error:
-        sys.exit(f"{error}")
+        sys.exit(str(error))
+    except OperationalError as error:
+        sys.exit(f"The database that DATABASE_URL names cannot be used: {str(error).strip()}")
 
 
 def migrate() -> None:
