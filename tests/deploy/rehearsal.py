@@ -111,8 +111,9 @@ class Compose:
         removals = {"ps -a": "rm --force --time 1", "network ls": "network rm --force"}
         removals |= {"volume ls": "volume rm --force"} if volumes else {}
         for listing, removal in removals.items():
-            if found := self.engine("podman", *listing.split(), "--quiet", "--filter", ours).stdout.split():
-                self.engine("podman", *removal.split(), *found)
+            for _ in range(3):  # a container that restarts at this very moment is not removed at the first try
+                if found := self.engine("podman", *listing.split(), "--quiet", "--filter", ours).stdout.split():
+                    self.engine("podman", *removal.split(), *found, check=False)
 
 
 def starts_from_nothing(compose: Compose) -> str:
