@@ -3,7 +3,6 @@
 import email
 import email.policy
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,9 +23,8 @@ from accounts.models import User
 from config import caching
 
 from .factories import UserFactory
+from .places import ROOT, free_port
 from .waiting import wait_until
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 class Client(APIClient):
@@ -175,13 +173,6 @@ def start_worker(start_process: Callable[..., subprocess.Popen]) -> Callable[...
 @pytest.fixture
 def worker(start_worker: Callable[..., subprocess.Popen]) -> subprocess.Popen:
     return start_worker()
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Inbox:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ..conftest import free_port
+from ..places import free_port
 from .product import Product
 
 

@@ -15,7 +15,7 @@ import requests
 
 from config.embedded import strays
 
-from ..conftest import ROOT
+from ..places import ROOT
 from ..waiting import wait_until
 
 # What a test run has set for its own servers must not reach the product, which starts its own.
@@ -54,6 +54,15 @@ class Product:
             return requests.get(f"{self.url}/readyz/", timeout=2).status_code == 200
         except requests.RequestException:
             return False
+
+    def manage(self, *arguments: str) -> str:
+        """Run ``manage.py`` beside the running product, as in a second terminal, and return what it said."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT, env=self.environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")[-6000:]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ..conftest import ROOT
+from ..places import ROOT
 from ..waiting import wait_until
 from .product import Product
 

@@ -13,7 +13,7 @@ import requests
 
 from config.embedded import servers
 
-from ..conftest import ROOT, free_port
+from ..places import ROOT, free_port
 from ..waiting import wait_until
 
 THROTTLES = ("ANON", "USER", "LOGIN", "REGISTER", "MAIL", "SEND", "UPLOAD")
