@@ -22,6 +22,7 @@ WORKER_SEEN = "atrium:worker_seen"
 WORKER_LIMIT = 60  # seconds after which a worker that was not heard of counts as gone
 
 _last_report = 0.0
+_missing: dict[str, str] = {}  # what the last probe found missing, and why
 
 
 def report_worker_heartbeats() -> None:
@@ -100,11 +101,19 @@ def readyz(request: HttpRequest) -> HttpResponse:
         },
         status=200 if ready else 503,
     )
+    _log_change({name: reason for name, (ok, reason) in results.items() if not ok})
     if not ready:
-        logger.warning("not_ready", **{name: reason for name, (ok, reason) in results.items() if not ok})
         response["Retry-After"] = "5"
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _log_change(missing: dict[str, str]) -> None:
+    """Say what is missing once, and not at every probe."""
+    global _missing
+    if missing.keys() != _missing.keys():
+        logger.warning("not_ready", **missing) if missing else logger.info("ready")
+    _missing = missing
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

@@ -33,7 +33,7 @@ def find(home: Path) -> list[psutil.Process]:
             folder = Path(process.cwd())
             ours = folder in data and process.name().startswith(SERVERS)
             if not ours and session and os.getsid(process.pid) == session and process.create_time() >= started - 1:
-                ours = folder == ROOT or folder in data
+                ours = folder in (ROOT, home.resolve()) or folder in data
         except (OSError, psutil.Error):  # ended meanwhile, or somebody else's
             continue
         if ours and process.pid != os.getpid():

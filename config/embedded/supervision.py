@@ -51,6 +51,7 @@ class Supervision:
                 env={
                     **os.environ,
                     "ATRIUM_SOCKET": str(self.socket),
+                    "ATRIUM_ROOT": str(ROOT),
                     "ATRIUM_PYTHON": sys.executable,
                     "PYTHONUNBUFFERED": "1",
                     # Whoever starts it as root knows.
@@ -111,6 +112,7 @@ class Supervision:
 
 def main() -> None:
     options = ServerOptions()
+    os.chdir(os.environ["ATRIUM_HOME"])  # what the paths in the file are relative to
     options.realize(["-c", str(CONFIGURATION)])
     options.first, options.test = True, False
     with contextlib.suppress(asyncore.ExitNow):
