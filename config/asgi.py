@@ -21,6 +21,7 @@ from django.conf import settings
 from django.utils.log import configure_logging
 
 from . import tickets
+from .logs import sane_request_id
 from .streams import Event, Hub, RedisAway, Stream
 
 Scope = dict[str, Any]
@@ -73,6 +74,7 @@ class Request:
         self.method, self.path = scope["method"], scope["path"]
         self.query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20)
         self.headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        self.request_id = sane_request_id(self.headers.get(b"x-request-id", ""))
         self.origins = {settings.PUBLIC_URL, *settings.CORS_ALLOWED_ORIGINS}
 
     async def answer(self) -> None:
@@ -175,9 +177,10 @@ class Request:
 
     async def start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         sent = [("cache-control", "no-store"), ("x-content-type-options", "nosniff"), ("vary", "Origin"), *headers]
+        sent += [("x-request-id", self.request_id)]
         if (origin := self.headers.get(b"origin")) in self.origins and origin:
             sent += [("access-control-allow-origin", origin), ("access-control-allow-credentials", "true")]
-            sent += [("access-control-expose-headers", "Retry-After")]
+            sent += [("access-control-expose-headers", "Retry-After, X-Request-ID")]
         await self._send(
             {
                 "type": "http.response.start",

@@ -29,6 +29,11 @@ ACCESS = re.compile(
 PROBES = ("/healthz/", "/readyz/", "/metrics/")
 
 
+def sane_request_id(given: str) -> str:
+    """``given``, or a new id where it is none that may stand in a header and a log line."""
+    return given if SANE_ID.fullmatch(given) else uuid.uuid4().hex
+
+
 class RequestIDMiddleware:
     """Gives each request a sane ``X-Request-ID``, and each response the same."""
 
@@ -36,8 +41,7 @@ class RequestIDMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if SANE_ID.fullmatch(given) else uuid.uuid4().hex
+        request_id = sane_request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
         request.META["HTTP_X_REQUEST_ID"] = request_id
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
