@@ -11,6 +11,7 @@ from rest_framework.exceptions import NotFound, PermissionDenied
 from accounts.models import User
 from config import caching, events
 from config.errors import Conflict, PreconditionFailed
+from config.models import OutgoingEvent
 
 from ..models import Membership, Note, Role
 
@@ -99,15 +100,14 @@ def announce(
     for note_id, user_id in pairs:
         if by is None or user_id != by.pk:
             told.setdefault(note_id, []).append(user_id)
-    for note_id, people in told.items():
-        tell(people, note_id=note_id, action=action, by=by)
+    events.publish_all([news(people, note_id=note_id, action=action, by=by) for note_id, people in told.items()])
     people_of_all = {user_id for _, user_id in pairs} | ({by.pk} if by else set())
     caching.bump(*caching.scopes("notes", people_of_all))
 
 
-def tell(people: Iterable[int], *, note_id: int, action: str, by: User | None) -> None:
-    """Send the event ``note``: ``{id, action, by}``."""
-    events.publish(people, "note", {"id": note_id, "action": action, "by": by.usercode if by else None})
+def news(people: Iterable[int], *, note_id: int, action: str, by: User | None) -> OutgoingEvent:
+    """The event ``note`` for ``people``: ``{id, action, by}``, where ``by`` is a usercode, or null for the purge."""
+    return events.row(people, "note", {"id": note_id, "action": action, "by": by.usercode if by else None})
 
 
 def forget_reads(user: User) -> None:

@@ -219,7 +219,9 @@ def _known(user: User, notes: Sequence[keep.KeepNote]) -> set[bytes]:
 
 def _labels(user: User, notes: Iterable[keep.KeepNote]) -> tuple[dict[str, int], list[dict[str, str]]]:
     """The user's labels by their keys, with those made that the notes bear and that there is still room for."""
-    wanted: dict[str, str] = {label_key(name): name for note in notes for name in note.labels}
+    wanted: dict[str, str] = {}
+    for name in (name for note in notes for name in note.labels):
+        wanted.setdefault(label_key(name), name)
     if not wanted:
         return {}, []
     labels: dict[str, int] = dict(Label.objects.visible_to(user).values_list("key", "pk"))

@@ -6,11 +6,11 @@ from django.db import IntegrityError, transaction
 from rest_framework.exceptions import NotFound, PermissionDenied
 
 from accounts.models import User
-from config import caching
+from config import caching, events
 from config.errors import Conflict, attr_error
 
 from ..models import MAX_COLLABORATORS, Membership, Role
-from .access import OWNER, OwnerOnly, announce, take, tell
+from .access import OWNER, OwnerOnly, announce, news, take
 
 
 class AlreadyShared(Conflict):
@@ -59,8 +59,7 @@ def share_note(
         if "membership_once" in str(error):
             raise AlreadyShared from error
         raise
-    tell([person.pk], note_id=note_id, action="shared", by=by)
-    _others_changed(by, note_id, except_for=person.pk)
+    _announce(by, note_id, person.pk, "shared")
     return membership
 
 
@@ -101,9 +100,7 @@ def remove_collaborator(*, by: User, note_id: int, usercode: str, versions: Coll
     if membership.role == Role.OWNER:
         raise OwnerStays
     membership.delete()
-    if membership.user_id != by.pk:
-        tell([membership.user_id], note_id=note_id, action="revoked", by=by)
-    _others_changed(by, note_id, except_for=membership.user_id)
+    _announce(by, note_id, membership.user_id, "revoked")
 
 
 def _membership(note_id: int, usercode: str) -> Membership:
@@ -114,8 +111,9 @@ def _membership(note_id: int, usercode: str) -> Membership:
     return membership
 
 
-def _others_changed(by: User, note_id: int, *, except_for: int) -> None:
-    """End what is cached for all who see the note and for ``except_for``, who has been told more than a change."""
+def _announce(by: User, note_id: int, about: int, action: str) -> None:
+    """Tell the person ``about`` what happened to them, and everybody else who sees the note that it has changed."""
     people = set(Membership.objects.filter(note_id=note_id).values_list("user_id", flat=True))
-    tell(people - {by.pk, except_for}, note_id=note_id, action="changed", by=by)
-    caching.bump(*caching.scopes("notes", people | {except_for, by.pk}))
+    told = {"changed": people - {by.pk, about}, action: {about} - {by.pk}}
+    events.publish_all([news(them, note_id=note_id, action=what, by=by) for what, them in told.items() if them])
+    caching.bump(*caching.scopes("notes", people | {about, by.pk}))
