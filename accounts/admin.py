@@ -26,7 +26,7 @@ class AddressMixin:
 
     def clean_email(self) -> str:
         try:
-            return normalised(self.cleaned_data["email"])  # type: ignore[attr-defined]
+            return normalised(self.cleaned_data["email"])
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
 

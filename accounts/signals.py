@@ -3,5 +3,5 @@
 from django.dispatch import Signal
 
 # Sent with ``user`` inside the transaction that deletes an account, before any row is gone. Whoever keeps files for the
-# user notes their keys here and removes them with ``transaction.on_commit``.
+# user has them removed by ``config.storage.discard``.
 account_deleted = Signal()

@@ -17,7 +17,7 @@ from django_celery_beat.models import ClockedSchedule, CrontabSchedule, Interval
 from django_celery_results.models import GroupResult, TaskResult
 from unfold.admin import ModelAdmin as UnfoldModelAdmin
 
-from .models import CacheGeneration, IdempotencyKey, OutgoingEvent, OutgoingMail
+from .models import CacheGeneration, DiscardedFile, IdempotencyKey, OutgoingEvent, OutgoingMail
 
 
 class ModelAdmin(UnfoldModelAdmin):
@@ -81,6 +81,13 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
     list_filter = ("status",)
     search_fields = ("endpoint", "user__username")
     fields = ("user", "endpoint", "key", "status", "created_at")
+
+
+@admin.register(DiscardedFile)
+class DiscardedFileAdmin(ReadOnlyAdmin):
+    list_display = ("id", "key", "attempts", "due_at", "failed_at", "error")
+    list_filter = (JobStateFilter,)
+    search_fields = ("key",)
 
 
 @admin.register(OutgoingEvent)

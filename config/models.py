@@ -28,6 +28,19 @@ class OutgoingMail(Job):
         return f"{self.template} to {self.to}"
 
 
+class DiscardedFile(Job):
+    """A file that no row refers to any more, to be removed from the storage; also where that is away just now."""
+
+    key = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (pending("discarded_file_pending"),)
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class CacheGeneration(models.Model):
     """The age of what is cached under a scope; a writer moves it in the transaction that makes the old bytes wrong."""
 

@@ -232,6 +232,7 @@ PERIODIC_TASKS: dict[str, tuple[str, int]] = {
     "notes: mail the reminders that are due": ("notes.tasks.send_reminders", 10),
     "notes: read the archives that are waiting": ("notes.tasks.import_notes", 15),
     "notes: empty the trash of what is a week old": ("notes.tasks.purge_trash", 600),
+    "files: remove what was discarded": ("config.tasks.discard_files", 60),
     "housekeeping: forget what has expired": ("config.tasks.forget_expired", 3600),
 }
 

@@ -12,7 +12,10 @@ from django.http import FileResponse, Http404, HttpRequest
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 
-from .errors import ServiceUnavailable
+from . import claims, tasks
+from .celery import wake
+from .errors import OUTAGES, ServiceUnavailable
+from .models import DiscardedFile
 
 _signer = TimestampSigner(salt="atrium.files")
 
@@ -63,6 +66,25 @@ def file_response(name: str, *, filename: str | None = None) -> FileResponse:
     # What people uploaded never runs as a page of this site.
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
+
+
+def discard(name: str) -> None:
+    """Have the file removed once this transaction has committed: the last row that refers to it is gone by then."""
+    DiscardedFile.objects.create(key=name)
+    wake(tasks.discard_files)
+
+
+def discard_due(limit: int = 100) -> int:
+    """Remove what was discarded and return how many files are gone."""
+    return claims.work_through(DiscardedFile.objects.all(), _remove, limit=limit)
+
+
+def _remove(row: DiscardedFile) -> None:
+    try:
+        default_storage.delete(row.key)
+    except (*OUTAGES, OSError) as error:
+        raise claims.Postpone(f"The storage does not answer: {error}") from error
+    row.delete()
 
 
 def check() -> None:

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from . import events, idempotency, mail
+from . import events, idempotency, mail, storage
 
 
 @shared_task
@@ -18,3 +18,8 @@ def forget_expired() -> int:
 @shared_task
 def send_events() -> int:
     return events.send_pending()
+
+
+@shared_task
+def discard_files() -> int:
+    return storage.discard_due()

@@ -3,12 +3,11 @@
 from datetime import timedelta
 
 from django.contrib.sessions.models import Session
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from config import mail
+from config import mail, storage
 
 from ..devices import Device
 from ..models import AccountLink, User, UserProfile, UserSession
@@ -36,7 +35,7 @@ def remove_user(user: User) -> None:
     end_sessions(UserSession.objects.filter(user=user))
     picture = UserProfile.objects.filter(user=user).values_list("image", flat=True).first()
     if picture:
-        transaction.on_commit(lambda: default_storage.delete(picture), robust=True)
+        storage.discard(picture)
     user.delete()
 
 

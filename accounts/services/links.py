@@ -126,7 +126,8 @@ def find_link(*, code: str, purposes: list[Purpose], lock: bool = False) -> tupl
     )
     if link is None or link.user is None or not link.user.is_active:
         raise InvalidCode
-    if link.spent_at is not None or link.is_over:
+    moved = link.purpose != Purpose.CHANGE_EMAIL and link.email != link.user.email_lower
+    if link.spent_at is not None or link.is_over or moved:
         raise ExpiredCode
     return link, link.user
 

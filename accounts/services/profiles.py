@@ -55,9 +55,9 @@ def _store(picture: IO[bytes]) -> str:
 
 
 def _replace_picture(user: User, key: str) -> None:
-    """Point to the picture ``key`` and have the one before it removed after the commit."""
+    """Point to the picture ``key`` and have the one before it removed."""
     profile = UserProfile.objects.select_for_update().get(user=user)
     before = profile.image.name
     UserProfile.objects.filter(user=user).update(image=key)
     if before:
-        transaction.on_commit(lambda: default_storage.delete(before), robust=True)
+        storage.discard(before)

@@ -23,6 +23,7 @@ from ..models import User, UserSession
 
 # How long a client that lost the answer to its refresh, or refreshes in two tabs at once, gets the same answer again.
 REFRESH_GRACE = timedelta(seconds=10)
+LAST_DEVICES = 200  # so many back a device counts as known
 
 
 class InvalidCredentials(AuthenticationFailed):
@@ -73,7 +74,7 @@ def sign_in(*, user: User, password: str, device: Device) -> SignedIn:
 
 def tell_of_new_device(*, user: User, device: Device) -> None:
     """Mail ``user`` that somebody signs in from where nobody has before; not at the very first time."""
-    seen = list(UserSession.objects.filter(user=user).values_list("ip", "user_agent").distinct()[:1000])
+    seen = list(UserSession.objects.filter(user=user).values_list("ip", "user_agent")[:LAST_DEVICES])
     if seen and not any(agent == device.user_agent and device.near(ip) for ip, agent in seen):
         mail.queue(to=user.email, template="new_device", context={"username": user.username, **device.told()})
 

@@ -71,3 +71,11 @@ def test_a_wrong_password_or_address_is_refused(signed_in, smtp, fields, field):
     assert {attr for _, attr in codes(answer)} == {field}
     mails.send_all()
     assert not smtp.messages
+
+
+@pytest.mark.parametrize("purpose, path", [("verify_email", "verify-email"), ("reset_password", "new-password")])
+def test_a_link_opens_nothing_once_staff_have_changed_the_address(api, user, purpose, path):
+    code = link_for(user, purpose)
+    User.objects.filter(pk=user.pk).update(email="elsewhere@example.org")
+    answer = api.post(f"{AUTH}{path}/", {"token": code, "password": "another horse battery"})
+    assert codes(answer) == [("expired_token", "token")]

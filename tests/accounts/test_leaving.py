@@ -12,6 +12,8 @@ from PIL import Image
 from accounts import services, tokens
 from accounts.models import AccountLink, User, UserSession
 from accounts.signals import account_deleted
+from config import storage
+from config.models import DiscardedFile
 from config.storage import PrivateFileSystemStorage
 
 from ..factories import PASSWORD, UserFactory
@@ -38,9 +40,7 @@ def test_every_domain_answers_for_its_own_part(signed_in):
     assert {"exported_at", "account"} <= parts.keys()
 
 
-def test_leaving_takes_rows_tokens_cookies_and_files_along(
-    api, user, smtp, settings, django_capture_on_commit_callbacks
-):
+def test_leaving_takes_rows_tokens_cookies_and_files_along(api, user, smtp, settings):
     told = log_in(api, user)
     browser = Browser()
     browser.force_login(user, backend="accounts.backends.EmailOrUsernameBackend")
@@ -54,8 +54,8 @@ def test_leaving_takes_rows_tokens_cookies_and_files_along(
         heard.append(user.username)
 
     account_deleted.connect(hear)
-    with django_capture_on_commit_callbacks(execute=True):
-        assert api.delete(f"{AUTH}account/", {"password": PASSWORD}).status_code == 204
+    assert api.delete(f"{AUTH}account/", {"password": PASSWORD}).status_code == 204
+    storage.discard_due()
     account_deleted.disconnect(hear)
     assert heard == [user.username]
     assert not User.objects.filter(pk=user.pk).exists()
@@ -88,19 +88,24 @@ def test_leaving_touches_nobody_else(api, user):
     assert api.get(f"{AUTH}profile/", **bearer(others["access"])).status_code == 200
 
 
-def test_a_file_that_cannot_be_removed_does_not_bring_the_user_back(
-    signed_in, user, monkeypatch, django_capture_on_commit_callbacks
-):
+def test_a_picture_outlives_its_user_only_until_the_storage_is_back(signed_in, user, monkeypatch):
     user.profile.image = "pictures/aa/one.webp"
     user.profile.save()
+    removed = []
 
     def fail(*_):
         raise OSError("the storage is away")
 
-    monkeypatch.setattr(PrivateFileSystemStorage, "delete", fail)
-    with django_capture_on_commit_callbacks(execute=True):
+    with monkeypatch.context() as away:
+        away.setattr(PrivateFileSystemStorage, "delete", fail)
         assert signed_in.delete(f"{AUTH}account/", {"password": PASSWORD}).status_code == 204
-    assert not User.objects.filter(pk=user.pk).exists()
+        assert storage.discard_due() == 0
+    row = DiscardedFile.objects.get()
+    assert (row.attempts, row.failed_at) == (0, None), "waiting costs no attempt"
+    monkeypatch.setattr(PrivateFileSystemStorage, "delete", lambda self, name: removed.append(name))
+    DiscardedFile.objects.update(due_at=Now())
+    assert storage.discard_due() == 1
+    assert removed == ["pictures/aa/one.webp"]
 
 
 def test_what_is_over_is_forgotten_and_the_rest_is_kept(db):

@@ -133,12 +133,11 @@ def test_an_empty_file_is_400(signed_in):
     assert send(signed_in, b"").status_code == 400
 
 
-def test_a_new_picture_takes_the_place_of_the_old_one(signed_in, settings, django_capture_on_commit_callbacks):
-    with django_capture_on_commit_callbacks(execute=True):
-        first = send(signed_in, picture()).json()["image"]
+def test_a_new_picture_takes_the_place_of_the_old_one(signed_in, settings):
+    first = send(signed_in, picture()).json()["image"]
     (old,) = stored(settings)
-    with django_capture_on_commit_callbacks(execute=True):
-        second = send(signed_in, picture("JPEG")).json()["image"]
+    second = send(signed_in, picture("JPEG")).json()["image"]
+    storage.discard_due()
     assert len(stored(settings)) == 1
     assert stored(settings) != [old]
     assert signed_in.get(first).status_code == 404
@@ -153,14 +152,14 @@ def test_a_picture_that_is_refused_leaves_the_one_before(signed_in, settings):
 
 
 @pytest.mark.parametrize("way", ["DELETE", "null"])
-def test_a_picture_can_be_removed(signed_in, settings, way, django_capture_on_commit_callbacks):
+def test_a_picture_can_be_removed(signed_in, settings, way):
     send(signed_in, picture())
-    with django_capture_on_commit_callbacks(execute=True):
-        if way == "DELETE":
-            assert signed_in.delete(f"{PROFILE}image/").status_code == 204
-        else:
-            assert signed_in.patch(PROFILE, {"image": None}).status_code == 200
+    if way == "DELETE":
+        assert signed_in.delete(f"{PROFILE}image/").status_code == 204
+    else:
+        assert signed_in.patch(PROFILE, {"image": None}).status_code == 200
     assert signed_in.get(PROFILE).json()["image"] is None
+    storage.discard_due()
     assert stored(settings) == []
     assert signed_in.delete(f"{PROFILE}image/").status_code == 204, "there is none, which is what was asked for"
 
