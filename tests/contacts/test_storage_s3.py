@@ -1,0 +1,213 @@
+"""The same API on S3: against moto's server, over real HTTP."""
+
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+import requests
+from botocore.config import Config
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import Client
+
+from config import storage
+from config.errors import ServiceUnavailable
+from contacts import importing, services
+from contacts.models import FileMetadata
+from tests.conftest import free_port
+from tests.waiting import wait_until
+
+from .conftest import URL
+from .sheets import xlsx
+
+BUCKET = "atrium-files"
+ROWS = [("Ana", "+37491123456", "ana@example.com"), ("Ben", "", "ben@example.com")]
+
+
+class S3:
+    """A moto server, to be stopped and started again; what it holds is in its memory."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        )
+        wait_until(self.answers, timeout=60, what="a moto server that answers")
+        self.client().create_bucket(Bucket=BUCKET)
+
+    def answers(self) -> bool:
+        try:
+            return urllib.request.urlopen(f"{self.url}/moto-api/", timeout=2).status == 200
+        except OSError:
+            return False
+
+    def client(self) -> Any:
+        return boto3.client(
+            "s3", endpoint_url=self.url, region_name="us-east-1",
+            aws_access_key_id="key", aws_secret_access_key="secret",
+            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
+        )  # fmt: skip
+
+    def stored(self) -> list[str]:
+        return [each["Key"] for each in self.client().list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait(15)
+            self.process = None
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3]:
+    server = S3()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3(server: S3, settings: Any) -> S3:
+    """Django's storage set to an empty bucket, as ``AWS_*`` variables set it."""
+    if server.process is None:
+        server.start()
+    for key in server.stored():
+        server.client().delete_object(Bucket=BUCKET, Key=key)
+    settings.AWS_STORAGE_BUCKET_NAME = BUCKET
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": {
+                "bucket_name": BUCKET,
+                "endpoint_url": server.url,
+                "region_name": "us-east-1",
+                "access_key": "key",
+                "secret_key": "secret",
+                "querystring_expire": settings.SIGNED_URL_SECONDS,
+                "client_config": Config(
+                    connect_timeout=3, read_timeout=10, retries={"max_attempts": 2}, signature_version="s3v4",
+                    s3={"addressing_style": "path"},
+                ),
+            },
+        },
+    }  # fmt: skip
+    return server
+
+
+def test_the_settings_choose_s3_by_the_name_of_a_bucket() -> None:
+    program = (
+        "import django; django.setup(); from django.core.files.storage import default_storage as s; s.exists;"
+        "print(type(s._wrapped).__name__, s.bucket_name, s.endpoint_url, s.default_acl, s.querystring_expire)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+        env={
+            **os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "AWS_STORAGE_BUCKET_NAME": "b",
+            "AWS_S3_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s",
+        },
+    ).stdout  # fmt: skip
+    assert said.split() == ["S3Storage", "b", "http://127.0.0.1:1", "None", "300"]
+
+
+def test_the_original_is_in_s3_alone_and_private(s3: S3, signed_in: Any, imported: Callable, settings: Any) -> None:
+    upload = imported(signed_in, ROWS)
+    assert (upload["status"], upload["accepted"]) == ("completed", 2)
+    key = FileMetadata.objects.get().key
+    assert s3.stored() == [key]
+    assert requests.get(f"{s3.url}/{BUCKET}/{key}", timeout=5).status_code == 403
+    assert not settings.FILES_DIR.exists()
+    grants = s3.client().get_object_acl(Bucket=BUCKET, Key=key)["Grants"]
+    assert not [grant for grant in grants if grant["Grantee"].get("URI", "").endswith("AllUsers")]
+
+
+def test_the_link_to_the_original_works_for_five_minutes_and_names_the_original_name(
+    s3: S3, signed_in: Any, send: Callable
+) -> None:
+    content = xlsx(ROWS)
+    upload = send(signed_in, content, name="Müllers Freunde.xlsx").json()
+    answer = signed_in.get(f"{URL}uploads/{upload['id']}/original/")
+    assert answer.status_code == 302
+    link = answer["Location"]
+    assert f"X-Amz-Expires={storage.settings.SIGNED_URL_SECONDS}" in link
+    assert "X-Amz-Signature" in link
+    got = requests.get(link, timeout=5)
+    assert got.content == content
+    assert got.headers["Content-Disposition"] == "attachment; filename*=utf-8''M%C3%BCllers%20Freunde.xlsx"
+
+
+def test_an_upload_while_s3_is_away_is_503_and_leaves_nothing(s3: S3, signed_in: Any, send: Callable) -> None:
+    s3.stop()
+    with pytest.raises(ServiceUnavailable):
+        storage.check()
+    answer = send(signed_in, ROWS)
+    assert (answer.status_code, bool(answer["Retry-After"])) == (503, True)
+    assert not FileMetadata.objects.exists()
+    s3.start()
+    services.discard_files()
+    assert s3.stored() == []
+    assert send(signed_in, ROWS).status_code == 202
+
+
+def test_a_sheet_waits_for_an_s3_that_is_away_while_it_would_be_read(s3: S3, signed_in: Any, send: Callable) -> None:
+    content = xlsx(ROWS)
+    upload = send(signed_in, content).json()
+    s3.stop()
+    assert importing.import_due() == 0
+    waiting = signed_in.get(f"{URL}uploads/{upload['id']}/").json()
+    assert (waiting["status"], waiting["error"]) == ("processing", None)
+    assert FileMetadata.objects.get().attempts == 0
+    s3.start()
+    default_storage.save(FileMetadata.objects.get().key, ContentFile(content))
+    FileMetadata.objects.update(due_at="2020-01-01T00:00:00Z")
+    assert importing.import_due() == 1
+    assert signed_in.get(f"{URL}uploads/{upload['id']}/").json()["status"] == "completed"
+
+
+def test_a_crash_between_storage_and_acknowledgement_is_mended(
+    s3: S3, signed_in: Any, send: Callable, monkeypatch: Any
+) -> None:
+    def crash(*args: Any) -> None:
+        raise KeyError("crash")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "_acknowledge", crash)
+        assert send(signed_in, ROWS).status_code == 500
+    assert services.mend_half_uploaded() == 1
+    assert importing.import_due() == 1
+
+
+def test_files_go_with_the_account(s3: S3, user: Any, signed_in: Any, imported: Callable) -> None:
+    imported(signed_in, ROWS)
+    user.delete()
+    assert services.discard_files() == 1
+    assert s3.stored() == []
+
+
+def test_readiness_names_the_storage(s3: S3, db: None) -> None:
+    assert Client().get("/readyz/").json()["checks"]["storage"] == "ok"
+    s3.stop()
+    assert Client().get("/readyz/").json()["checks"]["storage"] == "down"
+    s3.start()
+
+
+def test_a_large_file_travels_in_parts_and_comes_back_whole(s3: S3) -> None:
+    content = os.urandom(12 * 1024 * 1024)
+    key = storage.random_key("uploads", ".xlsx")
+    default_storage.save(key, ContentFile(content))
+    got = requests.get(storage.signed_url(key), timeout=20)
+    assert got.content == content
+    assert urlsplit(got.url).port == s3.port
