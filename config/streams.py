@@ -174,7 +174,7 @@ class Hub:
         elif kind == "hidden":
             user_id, _, hidden = data.partition(" ")
             for stream in self.people.get(int(user_id), ()):
-                stream.hidden = wire.parse_ids(hidden)
+                self._hide(stream, wire.parse_ids(hidden))
         elif kind == "presence":
             self._look.set()
 
@@ -383,6 +383,14 @@ class Hub:
                 )
             if bodies[hidden]:
                 stream.offer(Event(stream.position, "presence", bodies[hidden], b""))
+
+    def _hide(self, stream: Stream, hidden: frozenset[int]) -> None:
+        """Whom a person does not see online has changed; what their stream was told before is put right."""
+        before, stream.hidden = stream.hidden, hidden
+        online = self._online or set()
+        body = self._body((before - hidden) & online, (hidden - before) & online, dict.fromkeys(online, time.time()))
+        if body and stream.wants_presence:
+            stream.offer(Event(stream.position, "presence", body, b""))
 
     def _body(self, came: set[int], gone: set[int], seen: dict[int, float]) -> bytes:
         online = [

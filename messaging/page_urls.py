@@ -1,5 +1,7 @@
 """``/messager/``."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from . import pages
+
+urlpatterns = [path("", pages.messager, name="messager")]

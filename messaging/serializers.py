@@ -108,6 +108,7 @@ class HistoryQuerySerializer(serializers.Serializer):
 
 class ReadSerializer(serializers.Serializer):
     up_to = serializers.IntegerField(min_value=0, max_value=BIGGEST_ID, help_text="The id of the last message read.")
+    broadcast = serializers.BooleanField(required=False, default=False, help_text="Only broadcasts.")
 
     def get_fields(self) -> dict[str, serializers.Field]:
         peer = serializers.CharField(required=False, max_length=20, help_text="Only messages of this usercode.")

@@ -198,7 +198,9 @@ def shapes_for(*, viewer: User, message_ids: Sequence[int]) -> list[dict[str, An
 
 
 @transaction.atomic
-def mark_read(*, reader: User, up_to: int, peer: User | None = None, only: int | None = None) -> int:
+def mark_read(
+    *, reader: User, up_to: int, peer: User | None = None, broadcast: bool = False, only: int | None = None
+) -> int:
     """Note that ``reader`` has read what they received up to a message, of everybody or of ``peer``; or ``only`` one.
 
     Tells the senders (not those of broadcasts, to whom thousands would report at once) and the reader's other devices.
@@ -207,6 +209,8 @@ def mark_read(*, reader: User, up_to: int, peer: User | None = None, only: int |
     rows = MessageRecipient.objects.unread_by(reader).filter(message_id__lte=up_to)
     if peer is not None:
         rows = rows.filter(sender=peer)
+    if broadcast:
+        rows = rows.filter(broadcast=True)
     if only is not None:
         rows = rows.filter(message_id=only)
     # Locked in one order, so that two windows of one person cannot wait for each other.

@@ -142,9 +142,13 @@ class ReadView(APIView):
         asked = serializers.ReadSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         code = asked.validated_data.get("with")
-        peer = person_by_code(code) if code is not None else None
-        up_to = asked.validated_data["up_to"]
-        return Response({"unread": services.mark_read(reader=request.user, up_to=up_to, peer=peer)})
+        left = services.mark_read(
+            reader=request.user,
+            up_to=asked.validated_data["up_to"],
+            peer=person_by_code(code) if code is not None else None,
+            broadcast=asked.validated_data["broadcast"],
+        )
+        return Response({"unread": left})
 
 
 class UnreadView(APIView):

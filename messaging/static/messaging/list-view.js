@@ -1,0 +1,106 @@
+// The left side: who is online, and the conversations with what was last said in them.
+import { $, avatar, clock, h, icon, reconcile } from "./dom.js";
+import { EVERYONE } from "./store.js";
+
+export class ListView {
+  constructor(store, { open, outbox }) {
+    this.store = store;
+    this.outbox = outbox;
+    this.open = open;
+    this.current = null;
+    for (const list of [$("online"), $("conversations")]) list.addEventListener("keydown", moveFocus);
+    $("older-conversations").addEventListener("click", () => store.olderConversations());
+  }
+
+  drawOnline() {
+    const people = this.store.others.sort((a, b) => a.username.localeCompare(b.username));
+    $("alone").hidden = people.length > 0;
+    $("online").hidden = people.length === 0;
+    $("online-title").textContent = people.length ? `Online now (${people.length})` : "Online now";
+    reconcile($("online"), people, (person) => [
+      person.usercode,
+      `${person.username} ${person.image}`,
+      () =>
+        h(
+          "li",
+          {},
+          h(
+            "button",
+            { type: "button", onclick: () => this.open(person.usercode), "data-focus": "b" },
+            avatar(person, "", true),
+            h("span.name", {}, person.username),
+          ),
+        ),
+    ]);
+  }
+
+  draw() {
+    const rows = [...this.store.conversations].map(([code, { last, unread }]) => ({
+      code,
+      last,
+      unread,
+      person: this.store.people.get(code),
+      online: this.store.online.has(code),
+    }));
+    rows.sort((a, b) => b.last.id - a.last.id);
+    const everyone = { code: EVERYONE, unread: this.store.unreadBroadcasts };
+    reconcile($("conversations"), [everyone, ...rows], (row) => [
+      row.code,
+      JSON.stringify([row, row.code === this.current, row.code === EVERYONE && this.store.others.length]),
+      () => this.#row(row),
+    ]);
+    $("older-conversations").hidden = this.store.olderThan === null;
+    const unread = rows.reduce((sum, row) => sum + row.unread, 0);
+    document.title = unread ? `(${unread}) Messages · Atrium` : "Messages · Atrium";
+  }
+
+  #row(row) {
+    const [picture, title, line, when] = row.code === EVERYONE ? this.#everyone() : this.#person(row);
+    return h(
+      "li",
+      {},
+      h(
+        "button.conversation",
+        {
+          type: "button",
+          onclick: () => this.open(row.code),
+          "aria-current": row.code === this.current ? "true" : null,
+          "data-focus": "b",
+        },
+        picture,
+        h("span.what", {}, h("span.top", {}, h("span.name", {}, title), when), line),
+        row.unread
+          ? h("span.count", {}, String(row.unread), h("span.visually-hidden", {}, row.unread === 1 ? " unread message" : " unread messages"))
+          : null,
+      ),
+    );
+  }
+
+  #everyone() {
+    const count = this.store.others.length;
+    const about = count === 0 ? "Nobody else is online" : count === 1 ? "One person is online" : `${count} people are online`;
+    return [h("span.avatar.everyone", { "aria-hidden": "true" }, icon("broadcast")), "Everyone online", h("span.line.muted", {}, about), null];
+  }
+
+  #person({ code, last, person, online }) {
+    const text = last.deleted_at ? "Message deleted" : last.body.replace(/\s+/g, " ");
+    return [
+      avatar(person, "", online),
+      code === this.store.me.usercode ? "You" : person.username,
+      h("span.line.muted", {}, last.mine && code !== this.store.me.usercode ? h("span", {}, "You: ") : null, text),
+      h("time.muted.small", { dateTime: last.created_at }, clock.short(last.created_at)),
+    ];
+  }
+}
+
+// Arrow keys move between the buttons of a list.
+function moveFocus(event) {
+  const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+  if (!step) return;
+  const buttons = [...event.currentTarget.querySelectorAll("button")];
+  const next = buttons[buttons.indexOf(document.activeElement) + step];
+  if (next) {
+    event.preventDefault();
+    next.focus();
+  }
+}
