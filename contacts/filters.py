@@ -11,7 +11,7 @@ class RowFilter(filters.FilterSet):
     upload = filters.NumberFilter(field_name="upload_id", min_value=1, max_value=2**63 - 1, help_text="Of this upload.")
 
     def matching(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
-        return queryset.matching(value)  # type: ignore[attr-defined]
+        return queryset.matching(value)
 
 
 class ContactFilter(RowFilter):

@@ -11,6 +11,7 @@ import structlog
 from django.core.files.storage import default_storage
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now
 
 from config import celery, claims
@@ -167,7 +168,7 @@ def _fail(upload: FileMetadata, code: str, reason: str) -> bool:
     return True
 
 
-def _put_off(upload: FileMetadata, attempts: F, delay: timedelta, error: Exception) -> None:
+def _put_off(upload: FileMetadata, attempts: Combinable, delay: timedelta, error: Exception) -> None:
     FileMetadata.objects.filter(pk=upload.pk, epoch=upload.epoch).update(
         attempts=attempts, due_at=Now() + delay, error=f"{type(error).__name__}: {error}"[:2000]
     )

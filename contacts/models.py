@@ -1,5 +1,7 @@
 """Uploaded sheets, what became of each of their rows, and the gates that space out the rows of one key."""
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
@@ -64,7 +66,7 @@ class FileMetadata(Job):
         db_persist=True,
     )
 
-    objects = FileMetadataQuerySet.as_manager()
+    objects: ClassVar = FileMetadataQuerySet.as_manager()
 
     class Meta:
         verbose_name = "uploaded file"

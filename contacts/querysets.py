@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
+from django.apps import apps
 from django.db import models
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
@@ -29,7 +30,7 @@ class FileMetadataQuerySet(JobQuerySet):
 
     def with_waiting(self) -> Self:
         """Annotate ``waiting``: how many of its rows still wait for their window."""
-        rows = self.model._meta.get_field("unprocessedcontacts").related_model.objects
+        rows = apps.get_model("contacts", "UnprocessedContact")._default_manager
         counted = rows.filter(upload=OuterRef("pk")).order_by().values("upload").annotate(n=Count("pk")).values("n")
         return self.annotate(waiting=Coalesce(Subquery(counted), 0))
 

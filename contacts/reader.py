@@ -9,7 +9,7 @@ missing end says that the process died. It imports no Django and gets no secret 
 import json
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -76,7 +76,7 @@ def open_sheet(path: str, limits: Limits) -> tuple[Any, int, list[int]]:
     raise Refused("bad_header", "The first sheet is empty.")
 
 
-def columns_of(header: list[rows.Cell]) -> list[int]:
+def columns_of(header: Sequence[rows.Cell]) -> list[int]:
     """Where Name, Phone Number and Email Address stand, then what is passed over.
 
     Raises Refused unless the three are there once, and alone.

@@ -1,6 +1,7 @@
 """Rows whose window has passed move to Contact."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -82,7 +83,8 @@ def _release_batch() -> tuple[int, int]:
         locks.take_window()
         cursor.execute("SELECT clock_timestamp()")
         now = cursor.fetchone()[0]
-        cursor.execute(_RELEASE, {"now": now, "window": settings.CONTACT_WINDOW, "batch": BATCH})
+        values: dict[str, Any] = {"now": now, "window": settings.CONTACT_WINDOW, "batch": BATCH}
+        cursor.execute(_RELEASE, values)
         looked_at, released, owners = cursor.fetchone()
     caching.bump(*map(announcements.scope, owners))
     return looked_at, released

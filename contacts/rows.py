@@ -5,6 +5,7 @@ Nothing here needs Django: the reader process imports it alone.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 NAME, PHONE, EMAIL = "Name", "Phone Number", "Email Address"
@@ -58,7 +59,7 @@ def text_of(cell: Cell) -> str:
     return "" if cell is None else str(cell)
 
 
-def is_blank(cells: list[Cell]) -> bool:
+def is_blank(cells: Sequence[Cell]) -> bool:
     return not any(not isinstance(cell, str) or cell.strip() for cell in cells)
 
 

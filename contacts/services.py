@@ -4,7 +4,7 @@ import hashlib
 from pathlib import PurePath
 
 from django.core.files.storage import default_storage
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from rest_framework.exceptions import ValidationError
@@ -32,7 +32,7 @@ class SheetRefused(ValidationError):
         super().__init__({"file": [refusal.detail]}, refusal.code)
 
 
-def receive(*, owner: User, file: UploadedFile, idempotency_key: str = "") -> tuple[FileMetadata, bool]:
+def receive(*, owner: User, file: TemporaryUploadedFile, idempotency_key: str = "") -> tuple[FileMetadata, bool]:
     """Check ``file``, keep it, and have it read; returns its upload, and whether an earlier request had made it.
 
     Raises SheetRefused, idempotency.KeyReused, and ServiceUnavailable while the storage is away; then nothing is left.
@@ -61,7 +61,7 @@ def receive(*, owner: User, file: UploadedFile, idempotency_key: str = "") -> tu
     return upload, False
 
 
-def _digest(file: UploadedFile) -> str:
+def _digest(file: TemporaryUploadedFile) -> str:
     digest = hashlib.sha256()
     for block in file.chunks():
         digest.update(block)
@@ -69,13 +69,13 @@ def _digest(file: UploadedFile) -> str:
     return digest.hexdigest()
 
 
-def _name(file: UploadedFile) -> str:
+def _name(file: TemporaryUploadedFile) -> str:
     """The file's name as its owner knows it, printable, and with its end kept where it is too long."""
     name = "".join(char for char in PurePath(file.name or "").name if char.isprintable()) or "contacts.xlsx"
     return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 10] + name[-10:]
 
 
-def _earlier(owner: User, key: str, file: UploadedFile, sha256: str) -> FileMetadata | None:
+def _earlier(owner: User, key: str, file: TemporaryUploadedFile, sha256: str) -> FileMetadata | None:
     """The upload that this key has made, once it is stored; raises KeyReused where it was another file."""
     if not key:
         return None
@@ -97,7 +97,7 @@ def _earlier(owner: User, key: str, file: UploadedFile, sha256: str) -> FileMeta
 
 
 @transaction.atomic
-def _begin(owner: User, file: UploadedFile, sha256: str, rows: int, idempotency_key: str) -> FileMetadata:
+def _begin(owner: User, file: TemporaryUploadedFile, sha256: str, rows: int, idempotency_key: str) -> FileMetadata:
     """The row of an upload that is about to be stored, its lock held: the sweep sees neither or both."""
     before = FileMetadata.objects.visible_to(owner).filter(sha256=sha256).order_by("id").first()
     upload = FileMetadata.objects.create(
@@ -114,7 +114,7 @@ def _begin(owner: User, file: UploadedFile, sha256: str, rows: int, idempotency_
     return upload
 
 
-def _keep(upload: FileMetadata, file: UploadedFile) -> None:
+def _keep(upload: FileMetadata, file: TemporaryUploadedFile) -> None:
     """Stream the file into the storage and acknowledge it, or leave nothing behind."""
     try:
         default_storage.save(upload.key, file)
@@ -205,8 +205,8 @@ def forget_idempotency_keys() -> int:
     return old.update(idempotency_key="")
 
 
-def require_file(value: object) -> UploadedFile:
+def require_file(value: object) -> TemporaryUploadedFile:
     """The request's ``file``; raises a validation error where there is none, or more than a file."""
-    if not isinstance(value, UploadedFile):
+    if not isinstance(value, TemporaryUploadedFile):
         raise attr_error("file", "Send the sheet as the multipart field `file`.", "required")
     return value

@@ -9,6 +9,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 from openpyxl import Workbook
 from openpyxl.styles import Font
@@ -50,20 +51,22 @@ def stream(columns: Sequence[str], rows: Iterable[Sequence[str]], *, count: int)
     yield pipe.take()
 
 
-class _Pipe:
+class _Pipe(io.RawIOBase):
     """Takes what zipfile writes, and gives it on. It has no ``seek``, so zipfile never goes back to what is gone."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.pieces: list[bytes] = []
         self.size = 0
 
-    def write(self, data: bytes) -> int:
-        self.pieces.append(bytes(data))
-        self.size += len(data)
-        return len(data)
+    def writable(self) -> bool:
+        return True
 
-    def flush(self) -> None:
-        pass
+    def write(self, data: Any) -> int:
+        piece = bytes(data)
+        self.pieces.append(piece)
+        self.size += len(piece)
+        return len(piece)
 
     def take(self) -> bytes:
         taken, self.pieces, self.size = b"".join(self.pieces), [], 0

@@ -53,7 +53,7 @@ class CachedReads:
         return caching.cached_response(
             request,
             scope=announcements.scope(request.user.pk),
-            produce=lambda: super(CachedReads, self).get(request, *args, **kwargs).data,  # type: ignore[misc]
+            produce=lambda: super(CachedReads, self).get(request, *args, **kwargs).data,
         )
 
 
