@@ -31,6 +31,15 @@ def test_the_longest_username_fits_a_phone(browse, transactional_db):
     assert page.get_by_role("button", name="Sign out").is_visible()
 
 
+def test_every_link_answers(page, site):
+    links = {link.get_attribute("href") for link in page.get_by_role("link").all()}
+    assert {"/messager/", "/trends/", "/swagger/", "/redoc/", "/schema/", "/admin/", "/readyz/", "/register/"} <= links
+    for link in links:
+        answer = page.request.get(f"{site}{link}")
+        # Without a worker beside it readiness is rightly refused, in its own words.
+        assert answer.ok or (link == "/readyz/" and answer.json()["checks"]["postgres"] == "ok"), (link, answer.status)
+
+
 def test_somebody_signed_in_is_greeted_and_can_sign_out(browse, transactional_db):
     ada = UserFactory(username="ada")
     page = browse("/", user=ada)
