@@ -160,6 +160,27 @@ def test_guessing_at_the_admins_door_locks_the_guesser_out_and_nobody_else(staff
     assert owner.post(door, {"username": staff.username, "password": PASSWORD}).status_code == 302
 
 
+def test_a_made_up_forwarded_header_is_no_way_around_the_admins_lock(staff, settings):
+    for n in range(settings.AXES_FAILURE_LIMIT):
+        answer = Browser(REMOTE_ADDR="203.0.113.9", HTTP_X_FORWARDED_FOR=f"198.51.100.{n}").post(
+            "/admin/login/", {"username": staff.username, "password": "wrong"}
+        )
+    assert answer.status_code == 429
+
+
+def test_behind_a_proxy_the_admins_lock_tells_its_clients_apart(staff, settings):
+    settings.TRUSTED_PROXIES = 1
+
+    def knock(client, password):
+        chain = f"198.51.100.1, {client}"  # the first part is the client's own claim
+        browser = Browser(REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR=chain)
+        return browser.post("/admin/login/", {"username": staff.username, "password": password}).status_code
+
+    assert [knock("203.0.113.9", "wrong") for _ in range(settings.AXES_FAILURE_LIMIT)][-1] == 429
+    assert knock("203.0.113.9", PASSWORD) == 429
+    assert knock("192.0.2.7", PASSWORD) == 302
+
+
 def test_guessing_at_the_api_does_not_lock_the_admins_door(staff, api, settings):
     for _ in range(settings.AXES_FAILURE_LIMIT + 2):
         api.post(f"{AUTH}login/", {"username": staff.username, "password": "wrong"})
