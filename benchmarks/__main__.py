@@ -12,7 +12,7 @@ from pathlib import Path
 from config.embedded import servers
 
 HERE = Path(__file__).parent
-NOT_BENCHMARKS = {"__main__", "harness", "apps"}
+NOT_BENCHMARKS = {"__main__", "harness", "apps", "plain_notes"}
 
 
 def names() -> list[str]:

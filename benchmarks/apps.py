@@ -17,7 +17,7 @@ from rest_framework.permissions import AllowAny  # noqa: E402
 from rest_framework.response import Response  # noqa: E402
 from rest_framework.views import APIView  # noqa: E402
 
-settings.ROOT_URLCONF = "benchmarks.apps"
+settings.ROOT_URLCONF = os.environ.get("BENCH_URLS", "benchmarks.apps")
 settings.ALLOWED_HOSTS = ["127.0.0.1"]
 
 from config import urls as site  # noqa: E402
