@@ -94,7 +94,8 @@ class ExceptionHandler(StandardizedHandler):
             return Conflict("Something that this refers to has just been deleted. Read again, then repeat your change.")
         if isinstance(exc, ValueError) and "NUL (0x00)" in str(exc):
             # No text in Postgres holds a NUL: in an address it names nothing, in data it is wrong.
-            in_path = "\x00" in self.context["request"].path
+            request = self.context["request"]
+            in_path = request is not None and "\x00" in request.path
             return NotFound() if in_path else ValidationError("A text holds a NUL character.")
         if isinstance(exc, (DataError, UnicodeEncodeError)):
             # The serializers have let something through that no column can hold: still the client's doing.

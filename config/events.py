@@ -56,7 +56,7 @@ def publish_all(rows: list[OutgoingEvent]) -> None:
     """Like :func:`publish`, for several events in one statement."""
     if rows:
         OutgoingEvent.objects.bulk_create(rows)
-        transaction.on_commit(lambda: guarded(lambda: [_send(each) for each in rows]))
+        transaction.on_commit(lambda: guarded(lambda: _send_all(rows)))
 
 
 def end_sessions(session_ids: Iterable[object]) -> None:
@@ -82,9 +82,7 @@ def send_pending(limit: int = 500) -> int:
     """
     with transaction.atomic():
         old = OutgoingEvent.objects.filter(created_at__lt=Now() - SWEEP_AFTER)
-        rows = list(
-            old.annotate(late=Now() - LATE).order_by("pk").select_for_update(skip_locked=True)[:limit]  # type: ignore[misc]
-        )
+        rows = list(old.annotate(late=Now() - LATE).order_by("pk").select_for_update(skip_locked=True)[:limit])
         try:
             for row in rows:
                 if row.created_at < row.late and row.user_ids:
@@ -95,6 +93,11 @@ def send_pending(limit: int = 500) -> int:
             return 0
         OutgoingEvent.objects.filter(pk__in=[row.pk for row in rows]).delete()
     return len(rows)
+
+
+def _send_all(rows: list[OutgoingEvent]) -> None:
+    for row in rows:
+        _send(row)
 
 
 def _send(row: OutgoingEvent) -> None:

@@ -75,6 +75,7 @@ def release_due(*, batches: int = 40) -> int:
 
 @transaction.atomic
 def _release_batch() -> tuple[int, int]:
+    cursor: Any
     with connection.cursor() as cursor:
         # Most ticks find nothing; they need not wait for a worker that is storing a chunk.
         cursor.execute("SELECT EXISTS (SELECT FROM contacts_unprocessedcontact WHERE due_at <= clock_timestamp())")

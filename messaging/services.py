@@ -241,7 +241,7 @@ def _tell_of_reading(reader: User, rows: list[tuple], left: int) -> None:
     events.publish_all([events.row(people, "read", data) for people, data in told])
 
 
-def unread_by_sender(reader: User) -> list[dict[str, Any]]:
+def unread_by_sender(reader: User) -> list[Any]:
     """How many unread messages ``reader`` has of each sender, the most recent first; a deleted sender has no code."""
     return list(
         MessageRecipient.objects.unread_by(reader)

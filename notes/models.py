@@ -6,7 +6,7 @@ to be reminded of is nobody else's business. So every list is one query on membe
 Foreign keys have no index of their own where a constraint or a list's index begins with them.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
@@ -98,7 +98,7 @@ class Label(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def save(self, *args, **kwargs) -> None:
+    def save(self, *args: Any, **kwargs: Any) -> None:
         self.key = label_key(self.name)
         super().save(*args, **kwargs)
 

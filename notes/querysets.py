@@ -5,6 +5,7 @@ from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any, Self
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import Count, Exists, OuterRef, Q
@@ -53,7 +54,7 @@ class MembershipQuerySet(models.QuerySet):
 
     def shared(self, wanted: bool = True) -> Self:
         """Notes that somebody else sees too."""
-        others = Exists(self.model.objects.filter(note=OuterRef("note")).exclude(user=OuterRef("user")))
+        others = Exists(self.model._default_manager.filter(note=OuterRef("note")).exclude(user=OuterRef("user")))
         return self.filter(others if wanted else ~others)
 
     def matching(self, text: str, user: "User") -> Self:
@@ -70,7 +71,8 @@ class MembershipQuerySet(models.QuerySet):
         return self.filter(reduce(and_, conditions))
 
     def _labels_named(self, asked: list[str], user: "User") -> list[list[int]]:
-        labels = self.model._meta.get_field("labels").related_model.objects.visible_to(user)
+        label: Any = apps.get_model("notes", "Label")
+        labels = label.objects.visible_to(user)
         found: list[list[int]] = [[] for _ in asked]
         flags = {f"word{n}": Q(name__folded_contains=word) for n, word in enumerate(asked)}
         for pk, *hits in labels.annotate(**flags).values_list("pk", *flags):
@@ -80,10 +82,10 @@ class MembershipQuerySet(models.QuerySet):
         return found
 
     def _matches(self, word: str, label_ids: list[int]) -> Q:
-        notes = self.model._meta.get_field("note").related_model.objects.filter(search_text__has_folded=word)
+        notes = apps.get_model("notes", "Note")._default_manager.filter(search_text__has_folded=word)
         if not label_ids:
             return Q(note__search_text__has_folded=word)
-        by_label = self.model.objects.filter(labellings__label_id__in=label_ids)
+        by_label = self.model._default_manager.filter(labellings__label_id__in=label_ids)
         return Q(note__in=notes.values("pk").union(by_label.values("note_id"), all=True))
 
     def as_json(self, *also: Any) -> Any:

@@ -33,11 +33,11 @@ class TrendForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         for name in FREE_TEXTS:
             if name in self.fields:
-                self.fields[name].strip = False  # type: ignore[attr-defined]
+                self.fields[name].strip = False
 
     def _get_validation_exclusions(self) -> set[str]:
         """The fingerprint is no field of the form, but whether it is there already is asked all the same."""
-        return super()._get_validation_exclusions() - {"fingerprint"}  # type: ignore[misc]
+        return super()._get_validation_exclusions() - {"fingerprint"}
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}

@@ -23,7 +23,7 @@ class AnyCaseField(forms.MultipleChoiceField):
     """Choices without regard to case, repeated or parted by commas."""
 
     def to_python(self, value: Any) -> list[str]:
-        names = {choice.lower(): choice for choice, _ in self.choices}  # type: ignore[union-attr, str-unpack]
+        names = {choice.lower(): choice for choice, _ in self.choices}
         parts = [part.strip() for each in super().to_python(value) for part in each.split(",")]
         return [names.get(part.lower(), part) for part in parts if part]
 

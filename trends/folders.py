@@ -23,6 +23,7 @@ from typing import BinaryIO, NamedTuple
 
 import structlog
 from django.conf import settings
+from django.core.files import File
 
 logger = structlog.get_logger(__name__)
 
@@ -228,7 +229,7 @@ def marked(name: str, mark: str) -> str:
     return f"{stem or name[:60]}.{mark}{dot}{suffix if dot else ''}"
 
 
-def quarantine(name: str, report: Iterator[str], *, taken: Taken | None, stream: BinaryIO | None) -> None:
+def quarantine(name: str, report: Iterator[str], *, taken: Taken | None, stream: BinaryIO | File | None) -> None:
     """Put the file of ``taken`` (or ``stream``'s bytes) into quarantine as ``name``, with its report beside it."""
     folder = quarantine_folder()
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)

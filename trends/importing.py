@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import structlog
 from django.conf import settings
+from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
@@ -175,7 +176,7 @@ def _state(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _transfer(source: BinaryIO, target: BinaryIO) -> tuple[int, str]:
+def _transfer(source: IO[bytes] | File, target: IO[bytes]) -> tuple[int, str]:
     """Copy all of ``source``; its size in bytes and its SHA-256 in hex."""
     digest, size = hashlib.sha256(), 0
     while chunk := source.read(1 << 20):
@@ -239,7 +240,7 @@ def _quarantine_failed(run: ImportRun) -> None:
         _remove_after_commit(taken)
 
 
-def _quarantine(run: ImportRun, reason: str, taken: folders.Taken | None, stream: BinaryIO | None) -> None:
+def _quarantine(run: ImportRun, reason: str, taken: folders.Taken | None, stream: BinaryIO | File | None) -> None:
     name = folders.marked(run.name, str(run.pk))
     if stream:
         stream.seek(0)

@@ -1,7 +1,7 @@
 """Trends, and the runs that import them."""
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.validators import MaxLengthValidator, MaxValueValidator
@@ -148,7 +148,7 @@ class ImportRun(Job):
         db_persist=True,
     )
 
-    objects = ImportRunQuerySet.as_manager()
+    objects: ClassVar = ImportRunQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)

@@ -126,7 +126,7 @@ def check_file(*, file: File) -> Report:
     same = first_of(digest.hexdigest())
     return Report(
         name=_plain_name(file.name or ""), size=file.size, sha256=digest.hexdigest(), **counts._asdict(), error=error,
-        problems=problems, duplicate_of_id=same and same.pk,
+        problems=problems, duplicate_of_id=same.pk if same else None,
     )  # fmt: skip
 
 

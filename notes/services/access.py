@@ -61,7 +61,7 @@ def take(
         .for_writing()
         .only("version", "trashed_at", "updated_at", "owner")
     }
-    memberships = list(
+    memberships: list[Membership] = list(
         Membership.objects.visible_to(by).filter(note_id__in=notes).annotate(now=Now()).order_by("note_id")
     )
     if len(memberships) != len(set(note_ids)):

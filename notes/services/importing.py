@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
-from django.core.files.base import File
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -53,13 +53,14 @@ class ArchiveTooLarge(PayloadTooLarge):
 
 
 @transaction.atomic
-def start_import(*, user: User, file: File) -> NoteImport:
+def start_import(*, user: User, file: UploadedFile) -> NoteImport:
     """Store ``file`` and have a worker read it. Raises ArchiveTooLarge; what is no archive is a validation error."""
+    archive: Any = file.file
     size = file.size or 0
     if size > settings.NOTES_IMPORT_MAX_MB * 2**20:
         raise ArchiveTooLarge
     try:
-        if not _notes_in(archives.open_checked(file.file)):
+        if not _notes_in(archives.open_checked(archive)):
             raise archives.BadArchive(
                 "no_notes", "There is no note in this archive. Upload the zip that Takeout makes of Keep."
             )
@@ -214,7 +215,7 @@ def _known(user: User, notes: Sequence[keep.KeepNote]) -> set[bytes]:
     imported = own.filter(import_digest__in=[note.digest for note in notes]).values_list("import_digest", flat=True)
     made = own.filter(created_at__in={note.created_at for note in notes if note.created_at})
     written = made.values_list("created_at", "title", "body", "items")
-    return {bytes(digest) for digest in imported} | {keep.digest_of(*said) for said in written}
+    return {bytes(digest) for digest in imported if digest} | {keep.digest_of(*said) for said in written}
 
 
 def _labels(user: User, notes: Iterable[keep.KeepNote]) -> tuple[dict[str, int], list[dict[str, str]]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from rest_framework.exceptions import NotFound
@@ -33,6 +34,7 @@ def set_view(
 @transaction.atomic
 def set_reminder(*, by: User, note_id: int, remind_at: datetime, versions: Collection[int] | None = None) -> None:
     """Have ``by`` reminded at ``remind_at``, in place of any earlier setting. A past one is a validation error."""
+    membership: Any
     (membership,) = take(by=by, note_ids=[note_id], versions=versions)
     if remind_at <= membership.now:
         raise attr_error("remind_at", "This moment has passed.", "in_the_past")
