@@ -10,7 +10,7 @@ import contextlib
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any, NamedTuple
 
 import redis.asyncio as redis
@@ -392,7 +392,7 @@ class Hub:
         if body and stream.wants_presence:
             stream.offer(Event(stream.position, "presence", body, b""))
 
-    def _body(self, came: set[int], gone: set[int], seen: dict[int, float]) -> bytes:
+    def _body(self, came: Set[int], gone: Set[int], seen: dict[int, float]) -> bytes:
         online = [
             {**self._cards[user_id], "last_seen": wire.instant(seen[user_id])}
             for user_id in sorted(came)
