@@ -71,4 +71,5 @@ class Listener:
     def close(self) -> None:
         with contextlib.suppress(OSError):  # it may have ended by itself
             self.connection.sock.shutdown(socket.SHUT_RDWR)
-        self.thread.join(5)
+        if self.thread.is_alive():
+            self.thread.join(5)

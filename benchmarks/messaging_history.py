@@ -1,0 +1,95 @@
+"""A page of history where ten thousand messages lie, and where ten million do."""
+
+import random
+
+from django.db import connection
+
+from accounts.models import User
+from messaging import services
+from messaging.querysets import History
+
+from .harness import Bench
+from .messaging_sending import people
+
+PEOPLE = 2000
+SMALL, LARGE = 10_000, 10_000_000
+
+
+def fill(rows: int, crowd: list[User]) -> None:
+    """Messages of everybody to everybody, until there are ``rows`` of them; in the order in which they would come."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM messaging_messagerecipient")
+        missing = rows - cursor.fetchone()[0]
+        ids = [each.pk for each in crowd]
+        while missing > 0:
+            batch = min(missing, 500_000)
+            cursor.execute(
+                """
+                WITH sent AS (
+                    INSERT INTO messaging_message (sender_id, body, broadcast, recipient_count, created_at)
+                    SELECT (%(ids)s::bigint[])[1 + floor(random() * %(n)s)], 'Lunch at one, or later?', false, 1, now()
+                    FROM generate_series(1, %(batch)s)
+                    RETURNING id, sender_id
+                )
+                INSERT INTO messaging_messagerecipient
+                    (message_id, recipient_id, sender_id, broadcast, withheld, delivered_at, read_at)
+                SELECT id, (%(ids)s::bigint[])[1 + floor(random() * %(n)s)], sender_id, false, false, now(),
+                    CASE WHEN random() < 0.99 THEN now() END
+                FROM sent
+                """,
+                {"ids": ids, "n": len(ids), "batch": batch},
+            )
+            missing -= batch
+        cursor.execute("VACUUM ANALYZE messaging_message")
+        cursor.execute("VACUUM ANALYZE messaging_messagerecipient")
+        cursor.execute("CHECKPOINT")
+
+
+def pages(crowd: list[User]) -> dict[str, float]:
+    """Median milliseconds of a page of each kind, each time of another person."""
+    import statistics
+    import time
+
+    kinds = {
+        "newest page": lambda user, peer, middle: History(user).ids(limit=51),
+        "page from the middle": lambda user, peer, middle: History(user).ids(limit=51, before=middle),
+        "after an id": lambda user, peer, middle: History(user).ids(limit=51, after=middle, oldest=True),
+        "inbox": lambda user, peer, middle: History(user, box="inbox").ids(limit=51),
+        "sent": lambda user, peer, middle: History(user, box="sent").ids(limit=51),
+        "one conversation": lambda user, peer, middle: History(user, peer=peer).ids(limit=51),
+        "unread": lambda user, peer, middle: History(user, unread=True).ids(limit=51),
+        "unread counts": lambda user, peer, middle: services.unread_by_sender(user),
+        "newest page, as JSON": lambda user, peer, middle: services.shapes_for(
+            viewer=user, message_ids=History(user).ids(limit=50)
+        ),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT (min(id) + max(id)) / 2 FROM messaging_message")
+        middle = cursor.fetchone()[0]
+    taken = {}
+    for name, ask in kinds.items():
+        chosen = random.Random(7)
+        times = []
+        for n in range(220):
+            user, peer = chosen.sample(crowd, 2)
+            started = time.perf_counter()
+            ask(user, peer, middle)
+            if n >= 20:
+                times.append(time.perf_counter() - started)
+        taken[name] = statistics.median(times) * 1000
+    return taken
+
+
+def run(bench: Bench) -> None:
+    large = 200_000 if bench.quick else LARGE
+    crowd = people(PEOPLE, "writer")
+    # At ten thousand rows fifty people write, so that theirs are pages as long as those of the many later.
+    fill(SMALL, crowd[:50])
+    small = pages(crowd[:50])
+    fill(large, crowd)
+    grown = pages(crowd)
+    bench.table(
+        f"A page of history, median ms: {SMALL:,} rows and {large:,}",
+        ("", f"{SMALL:,}", f"{large:,}", "ratio"),
+        [(name, f"{small[name]:.2f}", f"{grown[name]:.2f}", f"{grown[name] / small[name]:.2f}") for name in small],
+    )
