@@ -19,9 +19,10 @@ def client_ip(request: HttpRequest | Request) -> str | None:
         if chain:
             address = chain[-min(settings.TRUSTED_PROXIES, len(chain))]
     try:
-        return str(ipaddress.ip_address(address))
+        found = ipaddress.ip_address(address.partition("%")[0])  # a link-local one names its interface, no column does
     except ValueError:
         return None
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def user_agent(request: HttpRequest | Request) -> str:
