@@ -135,6 +135,7 @@ def configure(options: dict[str, Any]) -> None:
                 "django.server": {"level": "WARNING", "propagate": True},
                 "celery.app.trace": {"level": "WARNING"},
                 "celery.worker.strategy": {"level": "WARNING"},
+                "celery.worker.request": {"level": "WARNING"},  # ticks that expired while no worker was there
                 "celery.beat": {"level": "WARNING"},
                 "django_structlog.celery.receivers": {"level": "WARNING"},
                 "axes": {"level": "WARNING"},

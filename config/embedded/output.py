@@ -70,10 +70,19 @@ class Log:
 class Logs:
     """The logs of all processes, shown line by line; those of the supervisor turned into sentences."""
 
-    def __init__(self, folder: Path, names: Iterable[str], on_gave_up: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        names: Iterable[str],
+        *,
+        on_end: Callable[[str, str], None],
+        on_give_up: Callable[[str], None],
+    ) -> None:
+        """``on_end`` is told a program that ended unexpectedly, and how; ``on_give_up``, one that does not start."""
         self.processes = [Log(folder / f"{name}.log") for name in names]
         self.supervisor = Log(folder / "supervisord.log")
-        self.on_gave_up = on_gave_up
+        self.on_end = on_end
+        self.on_give_up = on_give_up
 
     def show(self) -> None:
         """Print what came since the last call."""
@@ -85,11 +94,9 @@ class Logs:
             self._translate(line)
 
     def _translate(self, line: str) -> None:
-        if found := re.search(r"exited: (\S+) \((.+); not expected\)", line):
-            report(f"{found[1]} ended unexpectedly ({found[2]}); it is started again.")
-        elif found := re.search(r"exited: (\S+) \(exit status 0; expected\)", line):
-            report(f"{found[1]} ended by itself; it is started again.")
+        if found := re.search(r"exited: (\S+) \((.+); (?:not )?expected\)", line):
+            self.on_end(found[1], found[2])
         elif found := re.search(r"killing '(\S+)' \(\d+\) with SIGKILL", line):
             report(f"{found[1]} did not end in time and was killed.")
         elif found := re.search(r"gave up: (\S+) entered FATAL", line):
-            self.on_gave_up(found[1])
+            self.on_give_up(found[1])

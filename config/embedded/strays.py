@@ -52,6 +52,19 @@ def end(home: Path, *, patience: float = 15) -> None:
     (home / "run" / "session").unlink(missing_ok=True)
 
 
+def end_orphans(home: Path) -> None:
+    """End what a killed program has left of itself, such as granian's workers, which go on serving without it."""
+    session, _ = _session(home)
+    there = find(home)
+    pids = {process.pid for process in there}
+    orphans = []
+    for process in there:
+        with contextlib.suppress(psutil.Error):
+            if process.pid != session and process.ppid() not in pids:
+                orphans.append(process)
+    _end(lambda: [process for process in orphans if process.is_running()], signal.SIGTERM)
+
+
 def _end(whom: Callable[[], list[psutil.Process]], number: int) -> None:
     """Signal them, wait for 5 s, and kill whoever is left or has come since."""
     processes = whom()

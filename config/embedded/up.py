@@ -22,7 +22,6 @@ READY_SECONDS = 90
 AGAIN_SECONDS = 20  # until a program is tried again that ended several times while it started
 LOOK_SECONDS = 0.2
 ASK_SECONDS = 0.5
-SHORT_LIFE_SECONDS = 60
 
 
 class Stopped(BaseException):
@@ -101,13 +100,14 @@ class Up:
     def run(self) -> None:
         """Until Stopped. Raises Refusal if it cannot go on."""
         while True:
-            started = time.monotonic()
             supervision = Supervision(self.home)
+            started = False
             try:
                 self._start(supervision)
+                started = True
                 self._watch(supervision)
             except SupervisorKilled:
-                if time.monotonic() - started < SHORT_LIFE_SECONDS:
+                if not started:
                     raise Refusal(
                         f"The supervisor ended by itself; {self.home}/log/supervisord.log says why."
                     ) from None
@@ -116,7 +116,7 @@ class Up:
                 self._stop(supervision)
 
     def _start(self, supervision: Supervision) -> None:
-        self.logs = Logs(self.home / "log", ROLES, self._gave_up)
+        self.logs = Logs(self.home / "log", ROLES, on_end=self._ended, on_give_up=self._gave_up)
         supervision.wait_until_ready()
         if self.servers:
             say(f"Starting {' and '.join(server.title for server in self.servers)} …")
@@ -163,6 +163,10 @@ class Up:
         self.logs.show()
         if supervision.is_gone():
             raise SupervisorKilled
+
+    def _ended(self, name: str, how: str) -> None:
+        report(f"{name} ended unexpectedly ({how}); it is started again.")
+        strays.end_orphans(self.home)
 
     def _gave_up(self, name: str) -> None:
         report(f"{name} does not start: {self.home}/log/{name}.log. It is tried again in {AGAIN_SECONDS} s.")
