@@ -7,6 +7,7 @@ from django.contrib.auth.models import AnonymousUser
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.pagination import PageNumberPagination
 
 REASONS = {
     400: "Something in the request is wrong; each error names its field.",
@@ -95,11 +96,12 @@ class AutoSchema(SpectacularAutoSchema):
         if direction != "response":
             return responses
         codes = [429, 503]
-        if self.method in ("POST", "PUT", "PATCH") or self._get_filter_parameters():
+        paginator = self._get_paginator() if self._is_list_view() else None
+        if self.method in ("POST", "PUT", "PATCH") or self._get_filter_parameters() or paginator:
             codes.append(400)
         if not self._is_public():
             codes.append(401)
-        if "{" in self.path:
+        if "{" in self.path or isinstance(paginator, PageNumberPagination):  # a page past the last is none
             codes.append(404)
         for code, answer in errors(*codes).items():
             if str(code) not in responses:

@@ -327,7 +327,6 @@ SPECTACULAR_SETTINGS = {
         "displayRequestDuration": True,
         "filter": True,
     },
-    "SERVERS": [{"url": PUBLIC_URL}],
     "ENUM_NAME_OVERRIDES": {"NoteRole": "notes.models.Role", "CollaboratorRole": ["editor", "viewer"]},
 }
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])

@@ -154,7 +154,7 @@ class ErrorsSheetView(OfUpload, APIView):
         summary="Download rejected rows",
         description="The three columns as they came, and the reason. Mend the rows and upload the file again: the "
         "column Reason is passed over.",
-        responses={200: XLSX},
+        responses={(200, sheets.CONTENT_TYPE): XLSX},
     )
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
         upload = self.get_upload()
@@ -202,7 +202,7 @@ class UnprocessedView(CachedReads, generics.ListAPIView):
 
 
 class TemplateView(APIView):
-    @extend_schema(summary="Download an empty sheet", responses={200: XLSX})
+    @extend_schema(summary="Download an empty sheet", responses={(200, sheets.CONTENT_TYPE): XLSX})
     def get(self, request: Request) -> HttpResponse:
         return _as_download(
             HttpResponse(sheets.template(rows.COLUMNS), content_type=sheets.CONTENT_TYPE), "contacts template.xlsx"
@@ -210,7 +210,7 @@ class TemplateView(APIView):
 
 
 class ExportView(APIView):
-    @extend_schema(summary="Download contacts", responses={200: XLSX})
+    @extend_schema(summary="Download contacts", responses={(200, sheets.CONTENT_TYPE): XLSX})
     def get(self, request: Request) -> StreamingHttpResponse:
         found = Contact.objects.visible_to(request.user)
         pieces = found.in_pieces("name", "phone_number", "email_address")

@@ -123,6 +123,9 @@ class ImportRunSerializer(serializers.ModelSerializer):
     duplicate_of = serializers.IntegerField(
         source="duplicate_of_id", allow_null=True, read_only=True, help_text="The first run of the same bytes."
     )
+    id = serializers.IntegerField(allow_null=True, read_only=True)
+    created_at = serializers.DateTimeField(allow_null=True, read_only=True)
+    finished_at = serializers.DateTimeField(allow_null=True, read_only=True)
     links = serializers.SerializerMethodField()
 
     class Meta:

@@ -133,7 +133,7 @@ class ExportViewSet(viewsets.GenericViewSet):
         filters=True,
         summary="Export trends as JSON",
         description="Staff only. A list of objects with the ten columns.",
-        responses={(200, "application/json"): OpenApiTypes.OBJECT, **errors(403)},
+        responses={(200, "application/json"): TrendSerializer(many=True), **errors(403)},
     )
     def json(self, request: Request) -> HttpResponseBase:
         return self._export("json")
