@@ -149,7 +149,7 @@ function paint(parts, chart, rows, chosen, toggle) {
   parts.canvas.setAttribute("aria-label", `${chart.title}. The same numbers stand in the table below.`);
   parts.rows = rows;
   parts.toggle = (place) => toggle(chart.facet.name, parts.rows[place].value);
-  const labels = rows.map((row) => (narrow && row.label.length > 18 ? `${row.label.slice(0, 17)}…` : row.label));
+  const labels = rows.map((row) => (narrow ? lines(row.label) : row.label));
   if (parts.picture) {
     parts.picture.data = { labels, datasets };
     parts.picture.options = options(parts, chart, tone);
@@ -157,6 +157,7 @@ function paint(parts, chart, rows, chosen, toggle) {
     parts.picture.resize();
     return;
   }
+  Chart.defaults.font.family = "system-ui, sans-serif";
   parts.picture = new Chart(context, {
     type: "bar",
     data: { labels, datasets },
@@ -172,7 +173,6 @@ function options(parts, chart, tone) {
     animation: matchMedia("(prefers-reduced-motion: reduce)").matches ? false : { duration: 250 },
     layout: { padding: { right: 56 } },
     color: tone.ink,
-    font: { family: "system-ui, sans-serif", size: 13 },
     scales: {
       x: { beginAtZero: true, border: { display: false }, grid: { color: tone.line }, ticks: { color: tone.muted, maxTicksLimit: 5, precision: 0, maxRotation: 0, callback: compact } },
       y: { border: { color: tone.muted }, grid: { display: false }, ticks: { color: tone.ink, autoSkip: false } },
@@ -183,6 +183,15 @@ function options(parts, chart, tone) {
       if (nearest) parts.toggle(nearest.index);
     },
   };
+}
+
+// A label of at most two short lines, for a narrow chart.
+function lines(label, width = 16) {
+  if (label.length <= width) return label;
+  const cut = label.lastIndexOf(" ", width);
+  if (cut < 4) return `${label.slice(0, width - 1)}…`;
+  const rest = label.slice(cut + 1);
+  return [label.slice(0, cut), rest.length > width ? `${rest.slice(0, width - 1)}…` : rest];
 }
 
 function compact(value) {
