@@ -205,7 +205,7 @@ CELERY_WORKER_SEND_TASK_EVENTS = True
 CELERY_RESULT_BACKEND = "django-db"
 CELERY_RESULT_EXTENDED = True
 CELERY_RESULT_EXPIRES = timedelta(days=7)
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "config.beat.Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SYNC_EVERY = 10  # ticks after which the last runs are written down, where `manage.py doctor` reads them
 CELERY_TIMEZONE = "UTC"
