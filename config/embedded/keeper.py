@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from .postgres import Postgres
 from .server import Server
 from .valkey import Valkey
 
+PATIENCE = 60  # seconds
 ATTEMPTS = 5  # a port that was free may be taken before the server has it
 
 
@@ -48,6 +50,17 @@ class Kept:
             )
         self.process = process
         self.server.wait_until_ready(alive=lambda: process.poll() is None)
+
+    def come_back(self) -> None:
+        """Revive it once what a kill left of it has ended: Postgres does not start beside a backend that is still busy."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.revive()
+            except TimeoutError:
+                if (self.process and self.process.poll() is None) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def signal(self, number: int) -> None:
         if self.process:
@@ -86,7 +99,7 @@ def obey(each: Kept, action: str) -> None:
     if action == "kill":
         each.end(signal.SIGKILL)
     elif action == "revive":
-        each.revive()
+        each.come_back()
     elif action == "freeze":
         each.signal(signal.SIGSTOP)
     elif action == "thaw":
