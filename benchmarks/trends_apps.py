@@ -1,0 +1,41 @@
+"""The page of trends served in other ways, each inside the same middleware, throttles and URLs as the product's own."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import cache_page
+
+from benchmarks import apps
+from trends.models import Trend
+from trends.serializers import TrendSerializer
+from trends.views import TrendViewSet
+
+application = apps.application
+
+
+class Serialized(TrendViewSet):
+    """What the framework gives by itself: a ModelSerializer over the page's rows, each time anew."""
+
+    def list(self, request, *args, **kwargs):
+        page = self.paginate_queryset(self.filter_queryset(Trend.objects.all()))
+        return self.get_paginated_response(TrendSerializer(page, many=True).data)
+
+
+class CachePage(Serialized):
+    """The same behind Django's own cache: inside the view, so that throttles still count."""
+
+    @method_decorator(cache_page(120))
+    def list(self, request, *args, **kwargs):
+        return super().list(request, *args, **kwargs)
+
+
+def bare(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(b"{}", content_type="application/json")
+
+
+apps.urlpatterns += [
+    path("bench/serialized/", Serialized.as_view({"get": "list"})),
+    path("bench/cache_page/", CachePage.as_view({"get": "list"})),
+    path("bench/cache_page_outside/", cache_page(120)(Serialized.as_view({"get": "list"}))),
+    path("bench/bare/", bare),
+]

@@ -1,0 +1,99 @@
+"""The cached list beside the same page served otherwise, its 304s, and its latency while an import runs."""
+
+import http.client
+import tempfile
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.files.base import ContentFile
+from django.db import connection
+
+from config.caching import bump
+from trends import importing, services
+from trends.models import ImportRun, Trend
+
+from . import trends_data
+from .harness import Bench, Server
+
+PAGE = "?page_size=50"
+OFF = {"THROTTLE_ANON": "", "THROTTLE_USER": ""}
+
+
+def run(bench: Bench) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE trends_trend")
+    import_rows(2_000 if bench.quick else 10_000)
+    bump("trends")
+    with bench.serve("benchmarks.trends_apps:application", env=OFF) as server:
+        compare(bench, server)
+        while_importing(bench, server)
+    with bench.serve("benchmarks.trends_apps:application", env=dict.fromkeys(OFF, "100000000/min")) as server:
+        bench.compare(
+            "The same with throttles that count",
+            {
+                "cached (ours)": server.get(f"/api/v1/trends/{PAGE}"),
+                "ModelSerializer, uncached": server.get(f"/bench/serialized/{PAGE}"),
+                "cache_page inside the view": server.get(f"/bench/cache_page/{PAGE}"),
+            },
+        )
+
+
+def import_rows(count: int, seed: int = 1) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        content = trends_data.write(Path(folder) / "trends.csv", count, seed=seed).read_bytes()
+    services.start_import(file=ContentFile(content, name="bench.csv"), origin=ImportRun.Origin.UPLOAD, by=None)
+    importing.import_waiting()
+
+
+def compare(bench: Bench, server: Server) -> None:
+    bench.say(f"{Trend.objects.count():,} trends, a page of 50")
+    ours = f"/api/v1/trends/{PAGE}"
+    etag = tag_of(server, ours)
+    bench.compare(
+        "A list of trends",
+        {
+            "cached (ours)": server.get(ours),
+            "cached, gzip": server.get(ours, {"Accept-Encoding": "gzip"}),
+            "304": server.get(ours, {"If-None-Match": etag}),
+            "ModelSerializer, uncached": server.get(f"/bench/serialized/{PAGE}"),
+            "cache_page inside the view": server.get(f"/bench/cache_page/{PAGE}"),
+            "cache_page outside the view": server.get(f"/bench/cache_page_outside/{PAGE}"),
+            "bare Django view": server.get("/bench/bare/"),
+        },
+    )
+
+
+def tag_of(server: Server, path: str) -> str:
+    parts = urlsplit(server.url)
+    asked = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    asked.request("GET", path)
+    return asked.getresponse().headers["ETag"]
+
+
+def while_importing(bench: Bench, server: Server) -> None:
+    """p50 and p99 of the cached list and of an uncached one, in peace and while rows come in."""
+    count = 10_000 if bench.quick else 100_000
+    seconds = 10.0
+    pages = {"cached list": server.get(f"/api/v1/trends/{PAGE}"), "uncached": server.get(f"/bench/serialized/{PAGE}")}
+    rows = []
+    for name, call in pages.items():
+        call()
+        peace = bench.latencies(call, seconds=seconds)
+        importer = threading.Thread(target=import_and_close, args=(count, hash(name)))
+        importer.start()
+        busy = []
+        while importer.is_alive():
+            busy += bench.latencies(call, seconds=1.0)
+        importer.join()
+        busy.sort()
+        for label, taken in ((f"{name}, in peace", peace), (f"{name}, {count:,} rows coming in", busy)):
+            rows.append((label, *(f"{bench.percentile(taken, p) * 1000:.2f}" for p in (50, 99)), len(taken)))
+    bench.table("Latency of one client, milliseconds", ("", "p50", "p99", "calls"), rows)
+
+
+def import_and_close(count: int, seed: int) -> None:
+    try:
+        import_rows(count, seed=seed)
+    finally:
+        connection.close()
