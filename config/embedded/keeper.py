@@ -52,7 +52,7 @@ class Kept:
         self.server.wait_until_ready(alive=lambda: process.poll() is None)
 
     def come_back(self) -> None:
-        """Revive it once what a kill left of it has ended: Postgres does not start beside a backend that is still busy."""
+        """Revive it once what a kill left of it has ended: Postgres does not start beside a busy backend."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
