@@ -80,3 +80,31 @@ def test_a_bad_field_is_named_with_its_limit(owner, field, value, attr, says):
 def test_an_id_that_is_not_there_is_404(owner, pk):
     for method in (owner.get, owner.patch, owner.delete):
         assert method(f"{NOTES}{pk}/").status_code == 404
+
+
+def test_the_description_names_the_fields_that_postgres_writes(owner, note):
+    from notes.serializers import NoteSerializer
+
+    shown = owner.get(f"{NOTES}{note.pk}/").json()
+    described = NoteSerializer().fields
+    assert list(shown) == list(described)
+    assert list(shown["owner"]) == list(described["owner"].fields)
+    assert NoteSerializer(shown).data.keys() == shown.keys()
+
+
+def test_the_copies_on_memberships_follow_the_note(owner, editor, note):
+    from django.db.models import F, Q
+
+    from notes.models import Membership
+
+    path = f"{NOTES}{note.pk}/"
+    for write in (
+        lambda: owner.patch(path, {"title": "x"}),
+        lambda: editor.put(path, {"title": "y"}),
+        lambda: owner.post(f"{path}trash/"),
+        lambda: owner.post(f"{path}restore/"),
+        lambda: owner.post(f"{NOTES}bulk/", {"ids": [note.pk], "action": "trash"}),
+    ):
+        assert write().status_code == 200
+        astray = ~Q(updated_at=F("note__updated_at")) | Q(trashed=True, note__trashed_at=None)
+        assert not Membership.objects.filter(astray | Q(trashed=False, note__trashed_at__isnull=False)).exists()
