@@ -34,7 +34,7 @@ def run(bench: Bench) -> None:
         start_new_session=True,
     )
     try:
-        with bench.serve() as server:
+        with bench.serve(threads=8) as server:
             get = server.get("/api/v1/auth/profile/", bearer)
             rows.append(("idle", "", *_ms(bench, bench.latencies(get, seconds=5))))
             for name, path, body in (
@@ -53,7 +53,7 @@ def run(bench: Bench) -> None:
     finally:
         worker.terminate()
         worker.wait(30)
-    mailed = AccountLink.objects.exclude(code_hash="").count()
+    mailed = AccountLink.objects.filter(email__startswith="forgetful").exclude(code_hash="").count()
     bench.table(
         f"A plain GET (profile) while {crowd} people ask for a new password; {mailed} mails sent",
         ("", "resets/s", "median ms", "p95 ms", "p99 ms"),
