@@ -36,12 +36,22 @@ class Crowd:
 
     def connect(self) -> None:
         gate = asyncio.Semaphore(50)
-        for user in self.users:
-            asyncio.run_coroutine_threadsafe(self._listen(user, gate), self.loop)
+        self.tasks = [asyncio.run_coroutine_threadsafe(self._listen(user, gate), self.loop) for user in self.users]
         deadline = time.monotonic() + 60
         while self.open < len(self.users):
             assert time.monotonic() < deadline, f"{self.open} of {len(self.users)} streams are open"
             time.sleep(0.05)
+
+    def leave(self) -> None:
+        async def cancel() -> None:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(cancel(), self.loop).result(30)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(10)
 
     async def _listen(self, user: User, gate: asyncio.Semaphore) -> None:
         async with gate:
@@ -95,7 +105,7 @@ def run(bench: Bench) -> None:
             )
             with_streams = _rate(bench, call)
             _latency(bench, server.url, crowd, ada, bob)
-            crowd.loop.call_soon_threadsafe(crowd.loop.stop)
+            crowd.leave()
             events.terminate()
             events.wait(15)
             without = _rate(bench, call)

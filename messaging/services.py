@@ -94,10 +94,10 @@ def _keep_order(user_ids: Iterable[int]) -> None:
     concerned until the commit. The locks are taken in one order everywhere, hence never wait in a circle.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, 0)", [_LOCKS])
         cursor.execute(
+            "SELECT pg_advisory_xact_lock_shared(%s, 0) UNION ALL "
             "SELECT pg_advisory_xact_lock(%s, id) FROM (SELECT unnest(%s::int[]) AS id ORDER BY 1) people",
-            [_LOCKS, sorted({user_id % 0x7FFFFFFF + 1 for user_id in user_ids})],
+            [_LOCKS, _LOCKS, sorted({user_id % 0x7FFFFFFF + 1 for user_id in user_ids})],
         )
 
 
