@@ -76,7 +76,12 @@ def _work(upload: FileMetadata) -> bool:
         return _fail(upload, "original_missing", "The uploaded file is no longer in the storage.")
     except (OperationalError, InterfaceError):
         raise  # Postgres itself: nothing can be noted down now, and the file is due again by itself
-    except (*OUTAGES, OSError, ReaderKilled) as error:
+    except ReaderKilled as error:
+        # By a machine short of memory, perhaps, or by what this file makes of it: so the attempt counts.
+        if upload.attempts >= MAX_ATTEMPTS:
+            return _fail(upload, "unsafe_file", f"{error} Reading the file may take more memory than there is.")
+        _put_off(upload, F("attempts"), claims.backoff(upload.attempts), error)
+    except (*OUTAGES, OSError) as error:
         # No fault of the file's: the attempt does not count.
         _put_off(upload, F("attempts") - 1, claims.FIRST_BACKOFF, error)
     except Exception as error:  # one bad file must not stop the others

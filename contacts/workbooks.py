@@ -133,8 +133,14 @@ def _first_sheet(archive: zipfile.ZipFile) -> str:
     raise Refused("not_xlsx", "The workbook has no sheet.")
 
 
-_FAR_RIGHT = re.compile(rb"""\sr\s*=\s*["']\$?([A-Za-z]{2,4})\$?[0-9]{1,9}["'][^<>]*(/?)>""")
-_ROWS = re.compile(rb"""\sr\s*=\s*["']\$?[A-Za-z]{1,4}\$?([0-9]{1,9})["']""")
+# In two steps, each of which looks at every byte once, whatever the file makes of it.
+_CELL = re.compile(rb"<(?:\w+:)?c(\s[^<>]*)>")
+_PLACE = re.compile(rb"""\sr\s*=\s*["']\$?([A-Za-z]{1,4})\$?([0-9]{1,9})["']""")
+
+
+def _places(text: bytes) -> list[tuple[bytes, bytes]]:
+    """Column and row of each cell. One that closes itself has a format and no value: readers pass over it."""
+    return _PLACE.findall(b"".join(cell for cell in _CELL.findall(text) if cell[-1:] != b"/"))
 
 
 def _scan(archive: zipfile.ZipFile, sheet: str, limits: Limits) -> None:
@@ -151,10 +157,9 @@ def _scan(archive: zipfile.ZipFile, sheet: str, limits: Limits) -> None:
             if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
                 raise Refused("unsafe_file", "The file declares XML entities, which no spreadsheet program writes.")
             rows += text.count(b"<row") + text.count(b":row ")
-            last_row = max(last_row, max(map(int, _ROWS.findall(text)), default=0))
-            for found in _FAR_RIGHT.finditer(text):
-                if not found[2]:  # an empty cell has a format and no value: readers pass over it
-                    last_column = max(last_column, _column(found[1]))
+            cells = _places(text)
+            last_row = max(last_row, max((int(row) for _, row in cells), default=0))
+            last_column = max(last_column, max(map(_column, {letters for letters, _ in cells}), default=0))
     if rows > limits.max_rows + 1:
         raise Refused("too_many_rows", f"The sheet has {rows - 1:,} rows; at most {limits.max_rows:,} are read.")
     if last_column > MAX_COLUMNS or last_row * last_column > MAX_CELLS:

@@ -141,6 +141,19 @@ def test_what_is_no_sheet_of_contacts_is_refused_with_a_code_and_leaves_nothing(
     assert not [path for path in Path(settings.FILES_DIR).rglob("*") if path.is_file()]
 
 
+def test_formats_without_values_do_no_harm_wherever_they_are(signed_in: Any, imported: Callable) -> None:
+    book = Workbook()
+    sheet = book.active
+    for values in (HEADER, *ROWS):
+        sheet.append(values)
+    for place in ("XFD1", "A1048576", "XFD1048576", "ZZ3"):
+        sheet[place].number_format = "@"
+    buffer = io.BytesIO()
+    book.save(buffer)
+    upload = imported(signed_in, buffer.getvalue())
+    assert (upload["status"], upload["total_rows"], upload["accepted"]) == ("completed", 2, 2)
+
+
 def test_a_sheet_with_too_many_rows_is_refused(signed_in: Any, send: Callable, settings: Any) -> None:
     settings.CONTACT_MAX_ROWS = 3
     assert send(signed_in, [("a", str(100 + n), "") for n in range(3)]).status_code == 202
