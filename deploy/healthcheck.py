@@ -6,6 +6,7 @@ but the standard library, because it runs every few seconds in every container.
 
 import http.client
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -22,11 +23,11 @@ SEEN = {  # roles that touch a file while they work (config/pulse.py), each with
 
 
 def role_of_container() -> str:
-    """From the first process: itself the role, as config/processes.py noted, or an init with the role as argument."""
-    first = Path("/proc/1")
-    words = (first / "environ").read_bytes().split(b"\0") + (first / "cmdline").read_bytes().split(b"\0")
-    names = [word.decode(errors="replace").removeprefix("ATRIUM_PROCESS=") for word in words]
-    return next((name for name in names if name in ASKED or name in SEEN), "web")
+    """Read off the first process: the command it was started with, or the title that the running role gave itself."""
+    line = Path("/proc/1/cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+    line = line.replace("config.asgi:application", "events").replace("config.wsgi:application", "web")
+    words = re.findall(r"\w+", line)
+    return next((word for word in words if word in ASKED or word in SEEN), "web")
 
 
 def fault(role: str) -> str | None:

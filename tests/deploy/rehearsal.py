@@ -122,6 +122,8 @@ def starts_from_nothing(compose: Compose) -> str:
     compose.up("keys", "db", "redis", "mailpit", "migrate", *ROLES, scale={"worker": 2})
     for role in ROLES:
         compose.wait(role)
+        said = compose.exec(role, "python", "/srv/atrium/deploy/healthcheck.py")  # as without the compose file
+        assert said == f"{role} is well", said
     compose.wait("worker", number=2)
     until("/readyz/ is green", lambda: ask(f"{SITE}/readyz/")[0] == 200, 30)
     return f"ready {time.monotonic() - began:.0f} s after the first container"
