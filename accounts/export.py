@@ -10,6 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from config import storage
+from config.models import OutgoingMail
 
 from .models import User, UserProfile
 
@@ -48,6 +49,9 @@ def _account(user: User) -> dict[str, Any]:
         "image": storage.signed_url(profile.image.name) if profile.image.name else None,
         "sessions": list(
             user.sessions.values("id", "created_at", "last_used_at", "expires_at", "ended_at", "ip", "user_agent")
+        ),
+        "mails": list(
+            OutgoingMail.objects.filter(to__iexact=user.email).values("to", "template", "created_at", "done_at")
         ),
         "links": list(user.links.values("purpose", "email", "created_at", "spent_at", "asked_ip", "asked_user_agent")),
     }

@@ -20,6 +20,7 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
+from django.db.models.functions import Now
 from django.template import Context
 from django.template.loader import get_template, render_to_string
 from django.utils import timezone
@@ -29,6 +30,8 @@ from .celery import wake
 from .models import OutgoingMail
 
 logger = structlog.get_logger("atrium.mail")
+
+KEPT = timedelta(days=30)
 
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False)
 
@@ -43,6 +46,12 @@ def queue(*, to: str, template: str, context: Mapping[str, Any] | None = None) -
 def send_due(limit: int = 100) -> int:
     """Send the mails that are due and return how many were."""
     return claims.work_through(OutgoingMail.objects.all(), _send_row, limit=limit)
+
+
+def forget_sent() -> int:
+    """Delete what was sent, or given up, a month ago, and return how many rows: they hold people's addresses."""
+    over = OutgoingMail.objects.exclude(done_at=None, failed_at=None)
+    return over.filter(created_at__lt=Now() - KEPT).delete()[0]
 
 
 def _send_row(row: OutgoingMail) -> None:

@@ -275,6 +275,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=5)
 AXES_LOCKOUT_PARAMETERS = [["ip_address", "username"]]
 AXES_ONLY_ADMIN_SITE = True
 AXES_ENABLE_ACCESS_FAILURE_LOG = False
+AXES_DISABLE_ACCESS_LOG = True  # accounts.UserSession knows of every sign-in, the admin's too
 AXES_VERBOSE = False
 
 # --- The API ----------------------------------------------------------------------------------------------------------

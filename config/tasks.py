@@ -12,7 +12,7 @@ def send_mail() -> int:
 
 @shared_task
 def forget_expired() -> int:
-    return idempotency.forget_expired()
+    return idempotency.forget_expired() + mail.forget_sent()
 
 
 @shared_task

@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from config import mail, storage
+from config.models import OutgoingMail
 
 from ..devices import Device
 from ..models import AccountLink, User, UserProfile, UserSession
@@ -36,6 +37,7 @@ def remove_user(user: User) -> None:
     picture = UserProfile.objects.filter(user=user).values_list("image", flat=True).first()
     if picture:
         storage.discard(picture)
+    OutgoingMail.objects.filter(to__iexact=user.email).exclude(done_at=None, failed_at=None).delete()
     user.delete()
 
 

@@ -13,7 +13,7 @@ from accounts import services, tokens
 from accounts.models import AccountLink, User, UserSession
 from accounts.signals import account_deleted
 from config import storage
-from config.models import DiscardedFile
+from config.models import DiscardedFile, OutgoingMail
 from config.storage import PrivateFileSystemStorage
 
 from ..factories import PASSWORD, UserFactory
@@ -37,13 +37,14 @@ def test_the_export_holds_what_is_held_and_no_secret(signed_in, user):
 
 def test_every_domain_answers_for_its_own_part(signed_in):
     parts = signed_in.get(f"{AUTH}export/").json()
-    assert {"exported_at", "account"} <= parts.keys()
+    assert {"exported_at", "account", "notes", "messages", "contacts"} <= parts.keys()
 
 
 def test_leaving_takes_rows_tokens_cookies_and_files_along(api, user, smtp, settings):
     told = log_in(api, user)
     browser = Browser()
     browser.force_login(user, backend="accounts.backends.EmailOrUsernameBackend")
+    OutgoingMail.objects.create(to=user.email, template="password_changed", done_at=Now())
     api.credentials(**bearer(told["access"]))
     out = io.BytesIO()
     Image.new("RGB", (20, 20)).save(out, "PNG")
@@ -65,6 +66,7 @@ def test_leaving_takes_rows_tokens_cookies_and_files_along(api, user, smtp, sett
     api.credentials()
     assert api.post(f"{AUTH}token/refresh/", {"refresh": told["refresh"]}).status_code == 401
     assert browser.get("/account/").status_code == 302
+    assert not OutgoingMail.objects.exclude(done_at=None).exists(), "what was sent is forgotten with the address"
     mails.send_all()
     assert "deleted" in smtp.to(user.email)[-1]["Subject"]
     assert (

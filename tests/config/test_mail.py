@@ -96,3 +96,11 @@ def test_without_a_server_mails_are_files_and_their_links_show_in_the_log(settin
     assert message["To"] == "ann@example.org"
     (line,) = [r.msg for r in caplog.records if isinstance(r.msg, dict) and r.msg["event"] == "mail_written"]
     assert line["links"] == [f"{settings.PUBLIC_URL}/v/abc/"]
+
+
+def test_what_was_sent_a_month_ago_is_forgotten_and_what_waits_is_not():
+    sent, fresh, waiting = queue(), queue(), queue()
+    OutgoingMail.objects.filter(pk__in=[sent.pk, fresh.pk]).update(done_at=Now())
+    OutgoingMail.objects.filter(pk__in=[sent.pk, waiting.pk]).update(created_at=Now() - timedelta(days=31))
+    assert mail.forget_sent() == 1
+    assert set(OutgoingMail.objects.all()) == {fresh, waiting}
