@@ -11,13 +11,13 @@ import gzip
 import hashlib
 import time
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import redis
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
@@ -53,6 +53,20 @@ def bump(*scopes: str) -> None:
 
 def generation(scope: str) -> int:
     """The present generation of ``scope``; 0 where nothing was ever written."""
+    own: Any = connection
+    if own.connection is None or own.in_atomic_block or own.health_check_done:
+        return _generation(scope)
+    # A request's first query tells as well whether the connection still lives as the check that Django makes before it,
+    # and cached reads are made of little else than these round trips.
+    own.health_check_done = True
+    try:
+        return _generation(scope)
+    except (OperationalError, InterfaceError):
+        own.close()
+        return _generation(scope)
+
+
+def _generation(scope: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT value FROM config_cachegeneration WHERE scope = %s", [scope])
         row = cursor.fetchone()
@@ -75,20 +89,33 @@ def cached_response(
     must say who may see the answer. ``public`` answers are also kept compressed for clients that accept gzip. ``etag``
     makes the tag from the body where it shall say more than that the bytes are the same.
     """
-    path = f"{request.get_host()}{request.path}?{urlencode(sorted(request.GET.lists()), doseq=True)}"
-    digest = hashlib.blake2b(path.encode(errors="replace"), digest_size=16).hexdigest()
-    key = f"atrium:read:{scope}:{generation(scope)}:{digest}"
-    compress = public and "gzip" in request.headers.get("Accept-Encoding", "")
-    field = b"gzip" if compress else b"plain"
-
+    key, field = _place(request, scope, public)
     body = _get(key, field)
     if body is None:
         data = produce()
         body = data if isinstance(data, bytes) else dumps(data)
-        if compress:
+        if field == b"gzip":
             body = gzip.compress(body, compresslevel=6, mtime=0) if len(body) >= COMPRESS_FROM else body
         _put(key, field, body, ttl)
     return respond(request, body, public=public, etag=etag(body) if etag else None)
+
+
+def kept_response(request: HttpRequest, *, scope: str, allow: Callable[[], bool]) -> HttpResponse | None:
+    """What ``cached_response`` has kept of a public read, if there is any and ``allow`` says yes."""
+    body = _get(*_place(request, scope, True))
+    return respond(request, body, public=True) if body is not None and allow() else None
+
+
+def _place(request: Request | HttpRequest, scope: str, public: bool) -> tuple[str, bytes]:
+    """The key of an answer in Redis, and the field of its form."""
+    path = f"{request.get_host()}{request.path}?{urlencode(sorted(request.GET.lists()), doseq=True)}"
+    digest = hashlib.blake2b(path.encode(errors="replace"), digest_size=16).hexdigest()
+    compressed = public and "gzip" in request.headers.get("Accept-Encoding", "")
+    # Asked once a request: the older answer is the safer one.
+    known = f"atrium.generation.{scope}"
+    if known not in request.META:
+        request.META[known] = generation(scope)
+    return f"atrium:read:{scope}:{request.META[known]}:{digest}", b"gzip" if compressed else b"plain"
 
 
 def respond(
