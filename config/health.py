@@ -19,9 +19,11 @@ from .clients import client_ip
 logger = structlog.get_logger(__name__)
 
 WORKER_SEEN = "atrium:worker_seen"
+STARTING = 20  # seconds in which it is no news that something is not there yet
 WORKER_LIMIT = 60  # seconds after which a worker that was not heard of counts as gone
 
 _last_report = 0.0
+_began = time.monotonic()
 _missing: dict[str, str] = {}  # what the last probe found missing, and why
 
 
@@ -109,8 +111,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def _log_change(missing: dict[str, str]) -> None:
-    """Say what is missing once, and not at every probe."""
+    """Say what is missing once, and not at every probe; nor while everything else is only just being started."""
     global _missing
+    if missing and not _missing and time.monotonic() - _began < STARTING:
+        return
     if missing.keys() != _missing.keys():
         logger.warning("not_ready", **missing) if missing else logger.info("ready")
     _missing = missing

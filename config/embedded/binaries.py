@@ -10,6 +10,7 @@ from pathlib import Path
 from . import Refusal
 
 OLDEST_POSTGRES = 14  # the oldest that Django 5.2 works with
+DEBIAN = Path("/usr/lib/postgresql")  # keeps every version in a folder of its own, outside PATH
 
 
 def postgres() -> Path:
@@ -43,7 +44,7 @@ def _postgres_folders() -> list[Path]:
     if config := shutil.which("pg_config"):
         shown = subprocess.run([config, "--bindir"], capture_output=True, text=True).stdout.strip()
         folders.append(Path(shown))
-    debian = Path("/usr/lib/postgresql").glob("*/bin")
+    debian = DEBIAN.glob("*/bin")
     folders += sorted(debian, key=lambda folder: int(re.sub(r"\D", "", folder.parent.name) or 0), reverse=True)
     folders += [Path(found).parent for name in ("postgres",) if (found := shutil.which(name))]
     return folders

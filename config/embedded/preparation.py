@@ -30,7 +30,7 @@ def main() -> None:
 def migrate() -> None:
     executor = MigrationExecutor(connection)
     if pending := len(executor.migration_plan(executor.loader.graph.leaf_nodes())):
-        print(f"Bringing the database up to date: {pending} migrations …", flush=True)
+        print(f"Bringing the database up to date: {pending} step{'s'[: pending != 1]} …", flush=True)
     call_command("migrate", verbosity=0, interactive=False)
 
 

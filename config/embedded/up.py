@@ -66,6 +66,7 @@ class Up:
             say("Ending what an Atrium that was killed has left running …")
             strays.end(self.home)
         self.port = environment.port()
+        self.events_port = environment.events_port(self.port)
         self.servers = self._prepare_servers()
         self._complete_environment()
         self.again: dict[str, float] = {}  # programs that gave up, and when each is tried again
@@ -86,8 +87,8 @@ class Up:
     def _complete_environment(self) -> None:
         made = {"PUBLIC_URL": f"http://localhost:{self.port}"}
         os.environ["PORT"] = str(self.port)
-        os.environ["EVENTS_PORT"] = str(environment.events_port(self.port))
-        made["EVENTS_URL"] = f"http://localhost:{os.environ['EVENTS_PORT']}"
+        os.environ["EVENTS_PORT"] = str(self.events_port)
+        made["EVENTS_URL"] = f"http://localhost:{self.events_port}"
         for server in self.servers:
             if isinstance(server, Postgres):
                 made["DATABASE_URL"] = server.url

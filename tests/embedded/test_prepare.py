@@ -1,0 +1,112 @@
+"""How ``bin/up`` and its like find a Python and fill ``.venv``."""
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from ..places import ROOT
+
+COMMAND = '#!/bin/sh\nset -eu\n. "$(dirname -- "$0")/environment.sh"\nprepare requirements-up.txt\necho prepared\n'
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout of nothing but what finds a Python; its requirements are empty."""
+    folder = tmp_path / "check out"
+    (folder / "bin").mkdir(parents=True)
+    for name in ("environment.sh", "prepare.py"):
+        shutil.copy(ROOT / "bin" / name, folder / "bin" / name)
+    (folder / "bin" / "command").write_text(COMMAND)
+    (folder / "requirements-up.txt").touch()
+    return folder
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A folder that is all of PATH, without any Python."""
+    folder = tmp_path / "path"
+    folder.mkdir()
+    (folder / "dirname").symlink_to(shutil.which("dirname") or "/usr/bin/dirname")
+    return folder
+
+
+def program(place: Path, text: str) -> None:
+    place.write_text(f"#!/bin/sh\n{text}\n")
+    place.chmod(0o755)
+
+
+def run(checkout: Path, path: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": str(path), "HOME": str(path), "LANG": "C.UTF-8"}
+    return subprocess.run(
+        ["/bin/sh", str(checkout / "bin" / "command")], cwd="/", env=environment, capture_output=True, text=True
+    )
+
+
+def test_without_a_python_that_runs_it_says_which_are_right(checkout: Path, path: Path) -> None:
+    program(path / "python3.13", "echo 'pyenv: python3.13: command not found' >&2; exit 127")
+    program(path / "python3", "exit 1")  # too old
+    done = run(checkout, path)
+    assert done.returncode == 1
+    assert "Atrium needs Python 3.11, 3.12, 3.13 or 3.14, and none was found on PATH." in done.stderr
+    assert "pyenv" not in done.stderr
+    assert not (checkout / ".venv").exists()
+
+
+def test_it_is_made_once_and_again_when_something_is_amiss(checkout: Path, path: Path) -> None:
+    program(path / "python3.14", "exit 127")
+    program(path / "python3.11", f'exec "{sys.executable}" "$@"')
+    first = run(checkout, path)
+    assert first.returncode == 0, first.stderr
+    assert "Making .venv with Python" in first.stdout
+    assert run(checkout, path).stdout == "prepared\n", "the second time there is nothing to do"
+
+    (checkout / "requirements-up.txt").write_text("# other requirements\n")
+    again = run(checkout, path)
+    assert "Installing" in again.stdout
+    assert "Making" not in again.stdout
+
+    # The Python it was made with is gone, as after an upgrade of the machine.
+    (checkout / ".venv" / "bin" / "python").unlink()
+    (checkout / ".venv" / "bin" / "python").symlink_to("/nowhere/python")
+    assert "Making .venv with Python" in run(checkout, path).stdout
+
+
+@pytest.fixture
+def prepare(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module itself, for that checkout."""
+    spec = importlib.util.spec_from_file_location("prepare", checkout / "bin" / "prepare.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_python_that_cannot_make_environments_says_what_to_install(
+    prepare: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(prepare.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        prepare.make_venv()
+    assert "sudo apt install python3-venv" in capsys.readouterr().err
+
+
+def test_without_the_servers_wheels_everything_else_is_asked_for(prepare: ModuleType) -> None:
+    (prepare.VENV).mkdir()
+    name = re.compile(r"^([a-z0-9-]+)==", re.MULTILINE)
+    everything = name.findall((ROOT / "requirements-up.txt").read_text())
+    reduced = prepare.without_servers(ROOT / "requirements-up.txt").read_text()
+    assert name.findall(reduced) == [each for each in everything if each not in prepare.SERVERS]
+    assert set(prepare.SERVERS) < set(everything)
+    assert len(re.findall(r"^[a-z].*\n    --hash=", reduced, re.MULTILINE)) == len(everything) - len(prepare.SERVERS)
+
+
+def test_no_requirements_name_a_place_to_install_from() -> None:
+    for file in ROOT.glob("requirements*.txt"):
+        assert not re.search(r"https?://|file://|--(extra-)?index-url|--find-links|^-[rc] ", file.read_text()), file

@@ -1,0 +1,114 @@
+"""``up`` keeps everything running, and leaves nothing behind, whatever is killed."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+import requests
+
+from config.embedded import strays
+
+from ..e2e.product import Product
+from ..places import ROOT
+from ..waiting import wait_until
+
+
+def called(product: Product, *words: str) -> list[psutil.Process]:
+    """The product's processes whose command line has all ``words``."""
+    found = []
+    for process in product.processes():
+        with contextlib.suppress(psutil.Error):
+            if all(word in " ".join(process.cmdline()) for word in words):
+                found.append(process)
+    return found
+
+
+def log(product: Product) -> str:
+    return product.log.read_text(errors="replace")
+
+
+def kill_and_wait(product: Product, name: str, which: Callable[[], list[psutil.Process]]) -> None:
+    """Kill the first of ``which``, and wait until another is there, ``up`` has said so, and all is well."""
+    victim = which()[0]
+    said = len(log(product))
+    victim.kill()
+    wait_until(lambda: f"{name} ended unexpectedly" in log(product)[said:], timeout=30)
+    wait_until(lambda: which() and victim not in which(), timeout=30, what=f"another {name}")
+    wait_until(product.ready_or_ended, timeout=60, what="a product that is ready again")
+
+
+@pytest.mark.timeout(420)
+def test_whatever_is_killed_comes_back_or_ends_with_the_rest(product: Product) -> None:
+    product.start()
+    orphan = called(product, "granian wsgi", "worker-1")[0]
+    kill_and_wait(product, "web", lambda: [process for process in called(product, "granian wsgi") if process != orphan])
+    wait_until(lambda: not orphan.is_running(), what="no web process without its parent")
+    kill_and_wait(product, "valkey", lambda: called(product, "valkey-server"))
+    kill_and_wait(product, "postgres", lambda: called(product, "postgres", "-D"))
+
+    # The supervisor itself.
+    before = {process.pid for process in strays.find(product.home)}
+    (supervisor,) = called(product, "config.embedded.supervision")
+    supervisor.kill()
+    wait_until(lambda: "The supervisor was killed" in log(product), timeout=30)
+    wait_until(lambda: log(product).count("Atrium is ready") == 2, timeout=120, what="a second start")
+    assert not before & {process.pid for process in strays.find(product.home)}
+
+    # And up: the others end by themselves, and the next start has everything as it was.
+    keys = (product.home / "env").read_text()
+    assert product.process
+    product.process.kill()
+    product.process.wait()
+    wait_until(lambda: not product.processes(), timeout=25, what="no process left")
+    product.start()
+    assert (product.home / "env").read_text() == keys
+
+    # Another terminal finds the servers; nobody else may read where.
+    shown = subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--check"],
+        cwd=ROOT, env=product.environment(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    for path in [product.home, *product.home.iterdir()]:
+        assert path.stat().st_mode & 0o077 == 0, path
+
+    began = time.monotonic()
+    product.process.send_signal(signal.SIGTERM)
+    assert product.process.wait(20) == 0
+    assert time.monotonic() - began < 16
+    assert not product.processes()
+    assert log(product).rstrip().endswith("Stopped.")
+
+
+@pytest.mark.timeout(300)
+def test_the_next_start_ends_what_a_killed_one_left_running(product: Product) -> None:
+    product.start()
+    left = [process for process in strays.find(product.home) if process not in called(product, "config.embedded")]
+    for process in called(product, "config.embedded"):
+        process.kill()
+    assert product.process
+    product.process.wait()
+    assert requests.get(f"{product.url}/healthz/", timeout=10).ok, "they go on by themselves"
+
+    product.start()  # which may take the answer of those for its own
+    wait_until(lambda: log(product).count("Atrium is ready") == 2, timeout=120, what="a second start")
+    assert "Ending what an Atrium that was killed has left running" in log(product)
+    assert not [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_process_that_only_looks_like_one_of_a_killed_start_is_left_alone(product: Product) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "input()"], cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
+    (product.home / "run").mkdir(parents=True)
+    # Its number was the supervisor's in an earlier life of the machine.
+    (product.home / "run" / "session").write_text(f"{other.pid} {time.time() + 3600}\n")
+    strays.end(product.home, patience=1)
+    assert other.poll() is None
+    other.kill()
+    other.wait()
+    assert os.getpid() not in {process.pid for process in strays.find(product.home)}
