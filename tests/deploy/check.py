@@ -1,6 +1,7 @@
 """The steps of bin/check-deploy: what can be proven of the delivery on this machine, one line a proof."""
 
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -87,6 +88,7 @@ def image_step() -> None:
     began = time.monotonic()
     built = engine()
     say("built", f"in {time.monotonic() - began:.0f} s, {image.size(built)}")
+    built.require_containers("--network", "none")
     for check in image.CHECKS:
         say(check.__name__.replace("_", " "), check(built))
 
@@ -96,6 +98,7 @@ def rehearsal() -> None:
     whole = Compose(engine())
     whole.remove(volumes=True)
     try:
+        whole.require_network()
         whole.build_stand_ins()
         for check in REHEARSAL:
             say(check.__name__.replace("_", " "), check(whole))
@@ -117,6 +120,7 @@ def main() -> int:
     if unknown := [name for name in chosen if name not in STEPS]:
         print(f"usage: bin/check-deploy [{'] ['.join(STEPS)}]; there is no step {unknown[0]}")
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no container is left behind
     failed = []
     for name in chosen:
         print(name, flush=True)

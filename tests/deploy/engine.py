@@ -89,6 +89,12 @@ class Engine:
             timeout=600,
         )  # fmt: skip
 
+    def require_containers(self, *options: str) -> None:
+        """Raise Skipped unless this machine lets a container run with these options."""
+        done = self("podman", "run", "--rm", "--no-healthcheck", *options, "--entrypoint", "true", IMAGE, check=False)
+        if done.returncode:
+            raise Skipped(f"no container runs here with {' '.join(options)}: {done.stderr.strip().splitlines()[-1]}")
+
     def _pip_mounts(self) -> list[str]:
         listed = self(str(ROOT / ".venv/bin/python"), "-m", "pip", "config", "list").stdout.splitlines()
         options = {}

@@ -1,6 +1,9 @@
 """`docker compose up` as a new user would type it, with podman for Docker and stand-ins for the images of others."""
 
+import contextlib
 import json
+import random
+import socket
 import subprocess
 import sys
 import time
@@ -18,17 +21,26 @@ HERE = Path(__file__).resolve().parent
 PROJECT = "atrium-rehearsal"
 STAND_INS = {"db": "postgres", "redis": "valkey", "mailpit": "mailpit", "s3": "s3"}  # service -> target of ./Dockerfile
 ROLES = ("web", "events", "worker", "beat")
-PORTS = {"ATRIUM_PORT": 18100, "ATRIUM_EVENTS_PORT": 18101, "ATRIUM_MAILPIT_PORT": 18125, "ATRIUM_FLOWER_PORT": 18155}
-SITE = f"http://127.0.0.1:{PORTS['ATRIUM_PORT']}"
-MAIL = f"http://127.0.0.1:{PORTS['ATRIUM_MAILPIT_PORT']}"
-FLOWER = f"http://127.0.0.1:{PORTS['ATRIUM_FLOWER_PORT']}"
+PATIENCE = 120  # seconds for each step; an idle machine takes a few
 
 
-def until(what: str, probe: Callable[[], Any], seconds: float) -> Any:
-    """The first true answer of ``probe``; AssertionError with ``what`` when there is none within ``seconds``."""
-    end = time.monotonic() + seconds
+def free_port() -> int:
+    """One that nobody listens at, below those that the kernel gives to clients."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as attempt, contextlib.suppress(OSError):
+            attempt.bind(("127.0.0.1", port))
+            return port
+
+
+SITE, EVENTS, MAIL, FLOWER, S3 = (f"http://127.0.0.1:{free_port()}" for _ in range(5))
+
+
+def until(what: str, probe: Callable[[], Any]) -> Any:
+    """The first true answer of ``probe``; AssertionError with ``what`` when there is none in time."""
+    end = time.monotonic() + PATIENCE
     while not (answer := probe()):
-        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
+        assert time.monotonic() < end, f"not within {PATIENCE} s: {what}"
         time.sleep(0.3)
     return answer
 
@@ -50,7 +62,8 @@ class Compose:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        engine.env |= {name: str(port) for name, port in PORTS.items()}
+        for name, address in {"": SITE, "EVENTS_": EVENTS, "MAILPIT_": MAIL, "FLOWER_": FLOWER, "S3_": S3}.items():
+            engine.env[f"ATRIUM_{name}PORT"] = address.rpartition(":")[2]
         engine.env |= {"AWS_STORAGE_BUCKET_NAME": ""}
         config = self("--profile", "monitoring", "--profile", "s3", "config").stdout
         self.services: dict[str, dict[str, Any]] = yaml.safe_load(config)["services"]
@@ -63,6 +76,11 @@ class Compose:
             image = self.services[service]["image"]
             tag = f"docker.io/{image}" if "/" in image else f"docker.io/library/{image}"
             self.engine.build(folder=str(HERE), tag=tag, target=target)
+
+    def require_network(self) -> None:
+        name = f"{PROJECT}_probe"
+        self.engine("podman", "network", "create", name, check=False)
+        self.engine.require_containers("--network", name)
 
     def name(self, service: str, number: int = 1) -> str:
         return f"{PROJECT}_{service}_{number}"
@@ -98,7 +116,7 @@ class Compose:
             return self.engine("podman", "healthcheck", "run", name, check=False).returncode == 0
 
         try:
-            until(f"{service}: {condition}", done, 60)
+            until(f"{service}: {condition}", done)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.logs(service, number)}") from None
         if condition == "service_completed_successfully":
@@ -125,7 +143,7 @@ def starts_from_nothing(compose: Compose) -> str:
         said = compose.exec(role, "python", "/srv/atrium/deploy/healthcheck.py")  # as without the compose file
         assert said == f"{role} is well", said
     compose.wait("worker", number=2)
-    until("/readyz/ is green", lambda: ask(f"{SITE}/readyz/")[0] == 200, 30)
+    until("/readyz/ is green", lambda: ask(f"{SITE}/readyz/")[0] == 200)
     return f"ready {time.monotonic() - began:.0f} s after the first container"
 
 
@@ -150,7 +168,7 @@ def mails_a_newcomer(compose: Compose) -> str:
     body = {"email": "ada@example.org", "username": "ada", "password": "correct-horse-battery-1"}
     status, text = ask(f"{SITE}/api/v1/auth/register/", body)
     assert status == 201, (status, text)
-    until("the mail arrives", lambda: "ada@example.org" in ask(f"{MAIL}/api/v1/messages")[1], 30)
+    until("the mail arrives", lambda: "ada@example.org" in ask(f"{MAIL}/api/v1/messages")[1])
     return "register over HTTP, mail by the worker over SMTP"
 
 
@@ -163,8 +181,8 @@ def imports_what_is_dropped_into_the_inbox(compose: Compose) -> str:
         compose.exec("web", "python", "manage.py", "shell", "--no-imports", "-c", look)  # beat's turn is in two minutes
         return scalar(compose, "SELECT count(*) FROM trends_trend") == "72"
 
-    until("72 trends", imported, 60)
-    until("an empty inbox", lambda: compose.exec("worker", "ls", "/var/lib/atrium/trends/inbox") == "", 30)
+    until("72 trends", imported)
+    until("an empty inbox", lambda: compose.exec("worker", "ls", "/var/lib/atrium/trends/inbox") == "")
     assert compose.exec("worker", "ls", "/var/lib/atrium/trends/backup")
     return "72 trends, a backup, an empty inbox"
 
