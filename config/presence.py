@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
+from django.db import transaction
 
-from .caching import redis_client
+from .caching import guarded, redis_client
 from .wire import CHANNEL, ONLINE, PEOPLE, WINDOW, hidden_key, parse_ids
 
 PING_EVERY = 30  # seconds, so that one lost heartbeat does not put a person offline
@@ -40,9 +41,9 @@ def keep_cards(cards: Mapping[int, Card]) -> None:
         redis_client().hset(PEOPLE, mapping={str(user_id): orjson.dumps(card) for user_id, card in cards.items()})
 
 
-def forget_card(user_id: int) -> None:
-    """What is shown of a person has changed: it is made anew when it is next needed."""
-    redis_client().hdel(PEOPLE, str(user_id))
+def card_changed(user_id: int) -> None:
+    """What is shown of a person changes with this transaction: it is made anew when it is next needed."""
+    transaction.on_commit(lambda: guarded(lambda: redis_client().hdel(PEOPLE, str(user_id))))
 
 
 def hidden_from(user_id: int, load: Callable[[int], Iterable[int]]) -> frozenset[int]:

@@ -4,13 +4,11 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import transaction
 from django.db.models.signals import post_save
 from django.urls import reverse
 
-from accounts.models import User, UserProfile
+from accounts.models import User
 from config import presence
-from config.caching import guarded
 from config.wire import instant
 
 Card = dict[str, Any]
@@ -58,11 +56,10 @@ def image_of(user: User) -> str:
 
 
 def forget_cards_of_the_changed() -> None:
-    """Have what Redis shows of somebody made anew when they, or their profile, are saved."""
+    """Have what Redis shows of somebody made anew when they are saved, as in the admin."""
     post_save.connect(_changed, sender=User, dispatch_uid="messaging.user_card")
-    post_save.connect(_changed, sender=UserProfile, dispatch_uid="messaging.profile_card")
 
 
 def _changed(instance: Any, created: bool, **_: Any) -> None:
     if not created:
-        transaction.on_commit(lambda: guarded(lambda: presence.forget_card(instance.pk)))
+        presence.card_changed(instance.pk)

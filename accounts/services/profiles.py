@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from config import storage
+from config import presence, storage
 
 from ..images import small_picture
 from ..models import User, UserProfile
@@ -59,5 +59,6 @@ def _replace_picture(user: User, key: str) -> None:
     profile = UserProfile.objects.select_for_update().get(user=user)
     before = profile.image.name
     UserProfile.objects.filter(user=user).update(image=key)
+    presence.card_changed(user.pk)
     if before:
         storage.discard(before)

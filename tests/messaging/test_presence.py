@@ -1,8 +1,11 @@
+import io
 import time
 
 import pytest
 import redis.exceptions
+from PIL import Image
 
+from accounts.services import profiles
 from config import caching, presence, wire
 from config.caching import redis_client
 
@@ -51,13 +54,18 @@ def test_a_poll_costs_no_query_but_that_of_who_asks(ada, bob, django_assert_num_
         assert set(online(bob)) == {"ada", "bob"}
 
 
+def picture():
+    content = io.BytesIO()
+    Image.new("RGB", (40, 40), (200, 30, 30)).save(content, "PNG")
+    return io.BytesIO(content.getvalue())
+
+
 def test_a_new_name_or_picture_shows_at_the_next_heartbeat(ada, bob, django_capture_on_commit_callbacks):
     ada.beat()
     with django_capture_on_commit_callbacks(execute=True):
         ada.user.username = "lovelace"
         ada.user.save()
-        ada.user.profile.image.name = "pictures/one.png"
-        ada.user.profile.save()
+        profiles.update_profile(user=ada.user, picture=picture())
     ada.beat()
     [entry] = bob.client.get(PRESENCE).json()["online"]
     assert entry["username"] == "lovelace"
