@@ -396,7 +396,7 @@ CONTACT_MAX_BYTES = env.int("CONTACT_MAX_BYTES", default=25 * 1024 * 1024)
 CONTACT_MAX_ROWS = env.int("CONTACT_MAX_ROWS", default=1_000_000)
 # What the process that reads a sheet may take: bytes unpacked, bytes of address space, seconds of processor time.
 CONTACT_MAX_UNZIPPED = env.int("CONTACT_MAX_UNZIPPED", default=500_000_000)
-CONTACT_READER_MEMORY = env.int("CONTACT_READER_MEMORY", default=1_500_000_000)
+CONTACT_READER_MEMORY = env.int("CONTACT_READER_MEMORY", default=1_000_000_000)
 CONTACT_READER_SECONDS = env.int("CONTACT_READER_SECONDS", default=60)
 TRENDS_INBOX = Path(env("TRENDS_INBOX", default=ATRIUM_HOME / "trends" / "inbox"))
 TRENDS_BACKUP = Path(env("TRENDS_BACKUP", default=ATRIUM_HOME / "trends" / "backup"))

@@ -78,7 +78,7 @@ def _release_batch() -> tuple[int, int]:
     cursor: Any
     with connection.cursor() as cursor:
         # Most ticks find nothing; they need not wait for a worker that is storing a chunk.
-        cursor.execute("SELECT EXISTS (SELECT FROM contacts_unprocessedcontact WHERE due_at <= now())")
+        cursor.execute("SELECT EXISTS (SELECT FROM contacts_unprocessedcontact WHERE due_at <= statement_timestamp())")
         if not cursor.fetchone()[0]:
             return 0, 0
         locks.take_window()

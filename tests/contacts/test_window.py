@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,7 +112,7 @@ files = st.lists(
 )
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_random_files_users_and_kills_lose_no_row_and_break_no_window(
     api: Any, send: Callable, settings: Any, monkeypatch: Any, seed: int
 ) -> None:
@@ -124,10 +125,10 @@ def test_random_files_users_and_kills_lose_no_row_and_break_no_window(
 
     def deadly(real: Callable) -> Callable:
         def call(*args: Any, **kwargs: Any) -> Any:
-            if chance.random() < 0.15:
+            if chance.random() < 0.08:
                 raise Killed
             result = real(*args, **kwargs)
-            if chance.random() < 0.15:
+            if chance.random() < 0.08:
                 raise Killed
             return result
 
@@ -142,7 +143,7 @@ def test_random_files_users_and_kills_lose_no_row_and_break_no_window(
         monkeypatch.setattr(module, name, deadly(getattr(module, name)))
 
     people = [api.as_user(UserFactory()) for _ in range(2)]
-    for _ in range(4):
+    for _ in range(3):
         rows = [
             (
                 f"row {n}",
@@ -151,7 +152,7 @@ def test_random_files_users_and_kills_lose_no_row_and_break_no_window(
             )
             if chance.random() < 0.9
             else (f"row {n}", "no phone", "")
-            for n in range(chance.randrange(1, 25))
+            for n in range(chance.randrange(1, 16))
         ]
         while send(chance.choice(people), rows).status_code == 500:
             FileMetadata.objects.filter(stored_at=None).delete()
@@ -166,25 +167,41 @@ def test_random_files_users_and_kills_lose_no_row_and_break_no_window(
     assert_the_window_was_kept(settings.CONTACT_WINDOW)
 
 
+def let_time_pass(by: timedelta) -> None:
+    """Move every instant that counts into the past, which is the same as waiting and takes no time."""
+    UnprocessedContact.objects.update(due_at=F("due_at") - by)
+    KeyGate.objects.update(next_free_at=F("next_free_at") - by)
+    KeyGate.objects.exclude(stored_at=None).update(stored_at=F("stored_at") - by)
+    Contact.objects.update(accepted_at=F("accepted_at") - by)
+
+
 def test_after_an_outage_rows_of_one_key_do_not_all_come_at_once(
-    signed_in: Any, imported: Callable, settings: Any, wait_until: Callable
+    signed_in: Any, imported: Callable, settings: Any
 ) -> None:
-    settings.CONTACT_WINDOW = timedelta(seconds=1)
     imported(signed_in, [(f"copy {n}", "5550001", "") for n in range(4)])
-    an_hour = timedelta(hours=1)
-    for waiting in UnprocessedContact.objects.all():
-        UnprocessedContact.objects.filter(pk=waiting.pk).update(due_at=waiting.due_at - an_hour)
-    KeyGate.objects.update(stored_at=NOW, next_free_at=NOW)
-    Contact.objects.update(accepted_at=NOW)
+    let_time_pass(timedelta(hours=1))
     assert release_due() == 1
     assert release_due() == 0
-    waits = list(UnprocessedContact.objects.values_list("due_at", flat=True))
-    stored = Contact.objects.order_by("-accepted_at")[0].accepted_at
-    assert waits == [stored + settings.CONTACT_WINDOW] * 2
+    stored = Contact.objects.latest("accepted_at").accepted_at
+    assert list(UnprocessedContact.objects.values_list("due_at", flat=True)) == [stored + settings.CONTACT_WINDOW] * 2
     imported(signed_in, [("a late comer", "5550001", "")])
-    wait_until(lambda: release_due() is not None and not UnprocessedContact.objects.exists(), timeout=15)
+    for _ in range(6):
+        let_time_pass(settings.CONTACT_WINDOW)
+        assert release_due() <= 1
     names = Contact.objects.order_by("accepted_at").values_list("name", flat=True)
     assert list(names) == ["copy 0", "copy 1", "copy 2", "copy 3", "a late comer"]
+    assert_the_window_was_kept(settings.CONTACT_WINDOW)
+
+
+def test_three_copies_are_stored_when_their_turns_come(signed_in: Any, imported: Callable, settings: Any) -> None:
+    imported(signed_in, [(f"copy {n}", "5550001", "") for n in range(3)])
+    nearly = settings.CONTACT_WINDOW - timedelta(seconds=60)
+    for expected in (1, 2):
+        let_time_pass(nearly)
+        assert release_due() == 0
+        let_time_pass(timedelta(seconds=60))
+        assert release_due() == 1
+        assert UnprocessedContact.objects.count() == 2 - expected
     assert_the_window_was_kept(settings.CONTACT_WINDOW)
 
 
