@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import venv
 from pathlib import Path
@@ -151,31 +152,35 @@ def end(process: subprocess.Popen) -> NoReturn:
 
 
 class Progress:
-    """One line that moves on a terminal; elsewhere a line every few seconds."""
+    """Says every few seconds how far it is: on a terminal in one line that changes, elsewhere in a line each time."""
 
     def __init__(self, total: int) -> None:
         self.total, self.seen, self.started = total, 0, time.monotonic()
-        self.moves = sys.stdout.isatty()
-        self.shown = self.started
+        self.text = "asking the package index"
+        self.changes_line = sys.stdout.isatty()
+        self.finished = threading.Event()
+        self.teller = threading.Thread(target=self._tell, daemon=True)
+        self.teller.start()
 
     def follow(self, line: str) -> None:
         if found := re.match(r"Collecting ([\w.-]+)", line):
             self.seen += 1
-            self.show(f"{self.seen} of {self.total}: {found[1]}")
+            self.text = f"{self.seen} of {self.total}: {found[1]}"
         elif line.startswith("Installing collected packages"):
-            self.show("all fetched, unpacking them", now=True)
+            self.text = "all there, unpacking them"
 
-    def show(self, text: str, *, now: bool = False) -> None:
-        seconds = time.monotonic() - self.started
-        if self.moves:
-            width = shutil.get_terminal_size().columns - 1
-            print(f"\r\033[K{f'  {text} ({seconds:.0f} s)'[:width]}", end="", flush=True)
-        elif now or time.monotonic() - self.shown > 5:
-            self.shown = time.monotonic()
-            print(f"  {text} ({seconds:.0f} s)", flush=True)
+    def _tell(self) -> None:
+        while not self.finished.wait(0.5 if self.changes_line else 5):
+            shown = f"  {self.text} ({time.monotonic() - self.started:.0f} s)"
+            if self.changes_line:
+                print(f"\r\033[K{shown[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
+            else:
+                print(shown, flush=True)
 
     def finish(self) -> None:
-        if self.moves:
+        self.finished.set()
+        self.teller.join()
+        if self.changes_line:
             print("\r\033[K", end="", flush=True)
 
 
