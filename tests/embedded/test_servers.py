@@ -188,3 +188,13 @@ def test_root_runs_it_in_either_way_and_may_change_between_them(
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
     root._way.cache_clear()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
+def test_root_that_may_do_neither_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for way in ("NAMESPACE", "OTHER_USER"):
+        monkeypatch.setattr(root, way, ("false",))
+    root._way.cache_clear()
+    with pytest.raises(Refusal, match="Run bin/up as an ordinary user, or set DATABASE_URL"):
+        Postgres(tmp_path / "postgres").prepare()
+    root._way.cache_clear()
