@@ -87,12 +87,8 @@ def test_while_postgres_is_away_it_is_503_and_within_ten_seconds_of_its_return_a
     house.start("beat")
     wait_until(house.ready, timeout=60)
     house.servers.kill("postgres")
-    for path in ("/api/v1/trends/", "/readyz/", "/api/v1/auth/profile/", "/admin/login/"):
-        answer = requests.get(f"{house.url}{path}", headers={"Authorization": "Bearer x"}, timeout=20)
-        if path == "/api/v1/auth/profile/" and answer.status_code == 401:
-            continue  # refused by its signature, before Postgres is asked
-        if path == "/admin/login/" and answer.status_code == 200:
-            continue  # a form that needs no row
+    for path in ("/api/v1/trends/", "/readyz/"):
+        answer = requests.get(f"{house.url}{path}", timeout=20)
         assert answer.status_code == 503, f"{path}: {answer.status_code}"
         assert int(answer.headers["Retry-After"]) > 0
     login = requests.post(f"{house.url}/api/v1/auth/login/", json={"email": "a@b.org", "password": "x"}, timeout=20)
