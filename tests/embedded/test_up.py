@@ -89,6 +89,7 @@ def test_whatever_is_killed_comes_back_or_ends_with_the_rest(product: Product) -
 @pytest.mark.timeout(300)
 def test_the_next_start_ends_what_a_killed_one_left_running(product: Product) -> None:
     product.start()
+    wait_until(lambda: "Atrium is ready" in log(product), what="the word of the first start")
     left = [process for process in strays.find(product.home) if process not in called(product, "config.embedded")]
     for process in called(product, "config.embedded"):
         process.kill()
