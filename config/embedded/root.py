@@ -4,6 +4,7 @@ import functools
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def prefix(program: Path, data: Path) -> list[str]:
     return list(way)
 
 
+def open_to_others(program: Path) -> bool:
+    """Whether another user may run ``program``: Postgres asks so of its own files, and access(2) knows no capabilities."""
+    return all(place.stat().st_mode & stat.S_IXOTH for place in (program, *program.parents))
+
+
 @functools.cache
 def _way(program: Path, folder: Path) -> tuple[str, ...]:
     """The first way in which ``program`` can be run and ``folder`` be written to."""
@@ -41,11 +47,14 @@ def _way(program: Path, folder: Path) -> tuple[str, ...]:
     attempt = ["sh", "-c", '[ "$(id -u)" != 0 ] && "$1" --version && : > "$2"', "sh", str(program), str(probe)]
     try:
         for way in (NAMESPACE, OTHER_USER):
+            if way == OTHER_USER and not open_to_others(program):
+                continue
             if shutil.which(way[0]) and subprocess.run([*way, *attempt], capture_output=True).returncode == 0:
                 return way
     finally:
         probe.unlink(missing_ok=True)
     raise Refusal(
         "Postgres does not run as root, and this machine lets root neither make a user namespace (unshare) nor change "
-        "to another user (setpriv). Run bin/up as an ordinary user, or set DATABASE_URL to a server of your own."
+        "to another user (setpriv; the checkout has to be readable by others for that). Run bin/up as an ordinary user, "
+        "or set DATABASE_URL to a server of your own."
     )
