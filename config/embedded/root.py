@@ -36,7 +36,7 @@ def prefix(program: Path, data: Path) -> list[str]:
 
 
 def open_to_others(program: Path) -> bool:
-    """Whether another user may run ``program``: Postgres asks so of its own files, and access(2) knows no capabilities."""
+    """Whether another user may run ``program``: Postgres asks its own files, and access(2) knows no capabilities."""
     return all(place.stat().st_mode & stat.S_IXOTH for place in (program, *program.parents))
 
 
@@ -55,6 +55,6 @@ def _way(program: Path, folder: Path) -> tuple[str, ...]:
         probe.unlink(missing_ok=True)
     raise Refusal(
         "Postgres does not run as root, and this machine lets root neither make a user namespace (unshare) nor change "
-        "to another user (setpriv; the checkout has to be readable by others for that). Run bin/up as an ordinary user, "
-        "or set DATABASE_URL to a server of your own."
+        "to another user (setpriv, from a checkout that others may read). Run bin/up as an ordinary user, or set "
+        "DATABASE_URL to a server of your own."
     )
