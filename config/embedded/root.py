@@ -4,7 +4,6 @@ import functools
 import os
 import pwd
 import shutil
-import stat
 import subprocess
 from pathlib import Path
 
@@ -16,9 +15,10 @@ NOBODY = next((user.pw_uid for user in pwd.getpwall() if user.pw_name == "nobody
 # In a user namespace of its own, where root is called somebody else; the files stay root's.
 NAMESPACE = ("unshare", "--user", f"--map-user={NOBODY}")
 # Where namespaces are forbidden, as in most containers: really as somebody else, who may nevertheless enter the folders
-# that are root's alone. The files then have to be that user's.
+# that are root's alone. The files then have to be that user's. Postgres asks by access(2) whether it may run its own
+# programs, and that ignores a user's capabilities unless this bit says that a user may have some (capabilities(7)).
 OTHER_USER = (
-    "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+    "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--securebits=+no_setuid_fixup",
     "--inh-caps=+dac_override", "--ambient-caps=+dac_override",
 )  # fmt: skip
 
@@ -35,11 +35,6 @@ def prefix(program: Path, data: Path) -> list[str]:
     return list(way)
 
 
-def open_to_others(program: Path) -> bool:
-    """Whether another user may run ``program``: Postgres asks its own files, and access(2) knows no capabilities."""
-    return all(place.stat().st_mode & stat.S_IXOTH for place in (program, *program.parents))
-
-
 @functools.cache
 def _way(program: Path, folder: Path) -> tuple[str, ...]:
     """The first way in which ``program`` can be run and ``folder`` be written to."""
@@ -47,14 +42,11 @@ def _way(program: Path, folder: Path) -> tuple[str, ...]:
     attempt = ["sh", "-c", '[ "$(id -u)" != 0 ] && "$1" --version && : > "$2"', "sh", str(program), str(probe)]
     try:
         for way in (NAMESPACE, OTHER_USER):
-            if way == OTHER_USER and not open_to_others(program):
-                continue
             if shutil.which(way[0]) and subprocess.run([*way, *attempt], capture_output=True).returncode == 0:
                 return way
     finally:
         probe.unlink(missing_ok=True)
     raise Refusal(
         "Postgres does not run as root, and this machine lets root neither make a user namespace (unshare) nor change "
-        "to another user (setpriv, from a checkout that others may read). Run bin/up as an ordinary user, or set "
-        "DATABASE_URL to a server of your own."
+        "to another user (setpriv). Run bin/up as an ordinary user, or set DATABASE_URL to a server of your own."
     )
