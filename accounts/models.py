@@ -91,8 +91,12 @@ class User(AbstractUser):
     def email_verified(self) -> bool:
         return self.email_verified_at is not None
 
+    @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Give a new user a code. The database decides whether it is free: asking first would leave room for a race."""
+        """Give a new user a code. The database decides whether it is free: asking first would leave room for a race.
+
+        Atomic, so that what the apps' receivers do about the change is committed with it, whoever saves.
+        """
         if self.usercode:
             return super().save(*args, **kwargs)
         for _ in range(10):

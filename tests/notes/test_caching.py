@@ -3,6 +3,10 @@
 import pytest
 import redis
 from django.conf import settings
+from django.db import transaction
+
+from accounts.backends import BACKEND
+from config import caching
 
 from .factories import LabelFactory, make_note
 
@@ -85,6 +89,41 @@ def test_others_see_who_else_joins_and_leaves(owner, viewer, viewer_user, editor
     ]
 
 
+def test_a_username_changed_in_the_admin_shows_at_once_wherever_it_stands(
+    owner, user, viewer, viewer_user, stranger, path, staff, client
+):
+    for each in (owner, viewer):
+        each.get(NOTES), each.get(path), each.get(f"{path}collaborators/")
+    others = stranger.get(NOTES)["ETag"], caching.generation(f"notes:{staff.pk}")
+    client.force_login(staff, backend=BACKEND)
+    for person, name in ((user, "Hypatia"), (viewer_user, "Synesius")):
+        form = {"username": name, "email": person.email, "is_active": "on"}
+        answer = client.post(f"/admin/accounts/user/{person.pk}/change/", form)
+        assert answer.status_code == 302, answer.context["errors"]
+    for each in (owner, viewer):
+        for seen in (each.get(path).json(), each.get(NOTES).json()["results"][0]):
+            assert seen["owner"]["username"] == "Hypatia"
+            assert [person["username"] for person in seen["collaborators"]] == ["Synesius"]
+        assert each.get(f"{path}collaborators/").json()["results"][0]["username"] == "Synesius"
+    assert (stranger.get(NOTES)["ETag"], caching.generation(f"notes:{staff.pk}")) == others
+
+
+def test_a_new_name_and_the_end_of_what_is_cached_are_one_commit(owner, viewer_user, path):
+    before = caching.generation(f"notes:{viewer_user.pk}")
+    with transaction.atomic():
+        viewer_user.username = "Synesius"
+        viewer_user.save()
+        assert caching.generation(f"notes:{viewer_user.pk}") > before
+        transaction.set_rollback(True)
+    assert caching.generation(f"notes:{viewer_user.pk}") == before
+
+
+def test_a_new_password_leaves_the_cached_notes_of_others_alone(owner, viewer_user, note, user):
+    before = caching.generation(f"notes:{user.pk}")
+    viewer_user.save(update_fields=["password"])
+    assert caching.generation(f"notes:{user.pk}") == before
+
+
 def test_labels_are_as_fresh(owner, user, path):
     label = LabelFactory(owner=user, name="Home")
     owner.post(f"{path}labels/", {"label_ids": [label.pk]})
@@ -104,8 +143,6 @@ def test_a_redis_that_was_emptied_costs_nothing(owner, note, titles):
 
 
 def test_without_redis_notes_are_read_and_written(owner, note, path, settings, titles, monkeypatch):
-    from config import caching
-
     monkeypatch.setattr(caching, "_client", redis.Redis.from_url("redis://127.0.0.1:1/0", socket_connect_timeout=0.2))
     assert titles(owner.get(NOTES)) == ["Groceries"]
     assert owner.patch(path, {"title": "Shopping"}).status_code == 200
