@@ -3,6 +3,8 @@
 from typing import Any
 
 import orjson
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.utils.functional import Promise
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -23,13 +25,21 @@ def dumps(data: Any) -> bytes:
 
 
 class JSONParser(BaseParser):
-    """Refuses NaN, lone surrogates and nesting beyond 1,024 levels with a 400 that says where."""
+    """Refuses NaN, lone surrogates and nesting beyond 1,024 levels with a 400 that says where.
+
+    More than ``DATA_UPLOAD_MAX_MEMORY_SIZE`` is 413 and not read: Django's own check of that limit is in
+    ``request.body``, which the API framework passes by.
+    """
 
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        body = stream.read(limit + 1)
+        if len(body) > limit:
+            raise RequestDataTooBig
         try:
-            return orjson.loads(stream.read())
+            return orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise ParseError(
                 f"This is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
