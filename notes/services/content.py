@@ -13,7 +13,7 @@ from config.errors import Conflict
 
 from ..models import Membership, Note, Role
 from . import labelling
-from .access import OWNER, WRITERS, announce, take, write
+from .access import OWNER, WRITERS, announce, forget_reads, take, write
 
 PURGE_BATCH = 500
 
@@ -44,12 +44,18 @@ def edit_note(
     label_ids: Collection[int] | None = None,
     **changes: Any,
 ) -> None:
-    """Change title, body, items or color, and with ``label_ids`` replace the labels that ``by`` put on it."""
+    """Change title, body, items or color, and with ``label_ids`` replace the labels that ``by`` put on it.
+
+    Labels are nobody else's business: a change of them alone counts no version and is told to nobody.
+    """
     (membership,) = take(by=by, note_ids=[note_id], roles=WRITERS, versions=versions, in_trash=False)
-    write([note_id], **changes)
     if label_ids is not None:
         labelling.replace(membership, label_ids)
-    announce(by=by, note_ids=[note_id], action="changed")
+    if changes:
+        write([note_id], **changes)
+        announce(by=by, note_ids=[note_id], action="changed")
+    else:
+        forget_reads(by)
 
 
 @transaction.atomic

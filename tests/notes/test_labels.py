@@ -2,6 +2,7 @@
 
 import pytest
 
+from config.models import OutgoingEvent
 from notes.models import Label, Note
 
 from .factories import LabelFactory, make_note
@@ -80,6 +81,20 @@ def test_labels_come_with_a_new_note_and_are_replaced_by_a_change(owner, user):
     changed = owner.patch(f"{NOTES}{note['id']}/", {"label_ids": [two.pk]}).json()
     assert [label["id"] for label in changed["labels"]] == [two.pk]
     assert owner.patch(f"{NOTES}{note['id']}/", {"title": "y"}).json()["labels"] == changed["labels"]
+
+
+def test_labels_replaced_by_a_change_are_nobody_else_s_business(owner, user, editor, editor_user, viewer, note):
+    path = f"{NOTES}{note.pk}/"
+    share_seen = owner.get(path), viewer.get(path)
+    OutgoingEvent.objects.all().delete()
+    mine = LabelFactory(owner=editor_user, name="secret")
+    answer = editor.patch(path, {"label_ids": [mine.pk]})
+    assert (answer.status_code, [label["name"] for label in answer.json()["labels"]]) == (200, ["secret"])
+    assert editor.get(path).json() == answer.json()
+    for client, before in zip((owner, viewer), share_seen, strict=True):
+        assert client.get(path)["ETag"] == before["ETag"]
+    assert not OutgoingEvent.objects.exists()
+    assert viewer.patch(path, {"label_ids": []}).status_code == 403
 
 
 def test_labels_of_another_are_refused_by_their_ids(owner, note):
