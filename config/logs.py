@@ -133,6 +133,8 @@ def configure(options: dict[str, Any]) -> None:
                 # The request's own line says the same, with its id.
                 "django.request": {"level": "CRITICAL", "propagate": True},
                 "django.server": {"level": "WARNING", "propagate": True},
+                # Whoever scans the internet names hosts that are not ours: the 400 says all there is to say.
+                "django.security.DisallowedHost": {"level": "CRITICAL"},
                 "celery.app.trace": {"level": "WARNING"},
                 "celery.worker.strategy": {"level": "WARNING"},
                 "celery.worker.request": {"level": "WARNING"},  # ticks that expired while no worker was there
