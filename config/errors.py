@@ -17,7 +17,6 @@ from drf_standardized_errors.handler import ExceptionHandler as StandardizedHand
 from kombu.exceptions import OperationalError as BrokerError
 from rest_framework import status
 from rest_framework.exceptions import APIException, NotFound, ValidationError
-from rest_framework.settings import api_settings
 
 logger = structlog.get_logger(__name__)
 
@@ -193,7 +192,3 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def attr_error(attr: str, detail: str, code: str = "invalid") -> ValidationError:
     """A validation error of one field: ``attr`` as clients wrote it, ``detail`` saying what would be right."""
     return ValidationError({attr: [detail]}, code)
-
-
-def non_field(detail: Any, code: str = "invalid") -> ValidationError:
-    return ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [detail]}, code)

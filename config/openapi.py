@@ -28,7 +28,9 @@ class ErrorEntrySerializer(serializers.Serializer):
     code = serializers.CharField(help_text="For programs, such as `required`.")
     detail = serializers.CharField(help_text="For people.")
     attr = serializers.CharField(
-        allow_null=True, help_text="The field, such as `items.2.text`; null where none is meant."
+        allow_null=True,
+        help_text="The field, such as `items.2.text`; `non_field_errors` where they do not go together; null where the "
+        "fault is not in the data.",
     )
 
 
