@@ -29,7 +29,7 @@ class OutgoingMail(Job):
 
 
 class DiscardedFile(Job):
-    """A file that no row refers to any more, to be removed from the storage; also where that is away just now."""
+    """A file that no row refers to, any more or yet: to be removed when it is due, or when the storage is back."""
 
     key = models.CharField(max_length=200)
 

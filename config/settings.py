@@ -227,7 +227,6 @@ PERIODIC_TASKS: dict[str, tuple[str, int]] = {
     "contacts: read uploaded sheets": ("contacts.tasks.import_uploads", 3),
     "contacts: release what has waited": ("contacts.tasks.release_due", 2),
     "contacts: mend half uploads": ("contacts.tasks.mend_uploads", 30),
-    "contacts: remove discarded files": ("contacts.tasks.discard_files", 60),
     "contacts: forget old gates": ("contacts.tasks.forget_gates", 3600),
     "notes: mail the reminders that are due": ("notes.tasks.send_reminders", 10),
     "notes: read the archives that are waiting": ("notes.tasks.import_notes", 15),

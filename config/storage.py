@@ -1,13 +1,18 @@
 """Files: private, under random keys, reached by links of five minutes. S3, or a folder behind the same storage API."""
 
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.core import signing
+from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.signing import TimestampSigner
+from django.db import transaction
+from django.db.models.functions import Now
 from django.http import FileResponse, Http404, HttpRequest
 from django.urls import reverse
 from django.utils.http import content_disposition_header
@@ -16,6 +21,10 @@ from . import claims, tasks
 from .celery import wake
 from .errors import OUTAGES, ServiceUnavailable
 from .models import DiscardedFile
+
+logger = structlog.get_logger(__name__)
+
+UNCLAIMED = timedelta(hours=1)  # after which a file that no row has come to refer to is removed
 
 _signer = TimestampSigner(salt="atrium.files")
 
@@ -34,6 +43,37 @@ def random_key(folder: str, suffix: str = "") -> str:
     """A name nobody can guess, such as ``uploads/3f/3fa9….xlsx``."""
     name = secrets.token_hex(20)
     return f"{folder}/{name[:2]}/{name}{suffix}"
+
+
+def provisional_key(folder: str, suffix: str = "") -> str:
+    """A random key for a file about to be stored, which is removed again unless :func:`keep` is called within the hour.
+
+    That is committed before the file is there, so that a request may end in whatever way and leaves no file of which
+    nobody knows. To be called outside of any transaction.
+    """
+    key = random_key(folder, suffix)
+    with transaction.atomic(durable=True):
+        DiscardedFile.objects.create(key=key, due_at=Now() + UNCLAIMED)
+    return key
+
+
+def keep(key: str) -> None:
+    """Let the file of a provisional key stay, in the transaction of the row that refers to it.
+
+    Raises ServiceUnavailable where it took so long that the file may be gone.
+    """
+    kept, _ = DiscardedFile.objects.filter(key=key).delete()
+    if not kept:
+        raise ServiceUnavailable
+
+
+def save(key: str, file: File) -> None:
+    """Store ``file`` under ``key``, a random one. Raises ServiceUnavailable while the storage is away or full."""
+    try:
+        default_storage.save(key, file)
+    except (*OUTAGES, OSError) as error:
+        logger.warning("storage_unavailable", error=type(error).__name__, detail=str(error)[:200])
+        raise ServiceUnavailable("The storage is not available for the moment. Please try again.") from error
 
 
 def signed_url(name: str, *, filename: str | None = None) -> str:

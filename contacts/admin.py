@@ -8,9 +8,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from config import storage
-from config.admin import JobStateFilter, ReadOnlyAdmin
+from config.admin import ReadOnlyAdmin
 
-from .models import Contact, DiscardedFile, FileMetadata, KeyGate, RejectedRow, UnprocessedContact
+from .models import Contact, FileMetadata, KeyGate, RejectedRow, UnprocessedContact
 
 
 @admin.register(FileMetadata)
@@ -70,9 +70,3 @@ class RejectedRowAdmin(ReadOnlyAdmin):
 class KeyGateAdmin(ReadOnlyAdmin):
     list_display = ("key", "stored_at", "next_free_at")
     search_fields = ("key",)
-
-
-@admin.register(DiscardedFile)
-class DiscardedFileAdmin(ReadOnlyAdmin):
-    list_display = ("id", "key", "attempts", "due_at", "failed_at", "error")
-    list_filter = (JobStateFilter,)

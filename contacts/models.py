@@ -192,19 +192,6 @@ class RejectedRow(SheetRow):
         constraints = (models.UniqueConstraint(fields=["upload", "row"], name="rejectedrow_once_a_row"),)
 
 
-class DiscardedFile(Job):
-    """A file whose row is gone, to be removed from the storage: also where the storage is away just now."""
-
-    key = models.CharField(max_length=100)
-
-    class Meta:
-        ordering = ("-id",)
-        indexes = (pending("discardedfile_pending"),)
-
-    def __str__(self) -> str:
-        return self.key
-
-
 class KeyGate(models.Model):
     """When a key was last stored, and when the next row that bears it may be. No row means free.
 

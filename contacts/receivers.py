@@ -5,10 +5,10 @@ from typing import Any
 from django.db.models.signals import post_delete, pre_delete
 
 from accounts.models import User
-from config import celery
+from config import storage
 
-from . import locks, tasks
-from .models import DiscardedFile, FileMetadata
+from . import locks
+from .models import FileMetadata
 
 
 def connect() -> None:
@@ -25,6 +25,4 @@ def wait_for_the_window(instance: User, **_: Any) -> None:
 
 
 def remove_the_file(instance: FileMetadata, **_: Any) -> None:
-    """In the deletion's own transaction: a crash or a storage that is away only delays it."""
-    DiscardedFile.objects.create(key=instance.key)
-    celery.wake(tasks.discard_files)
+    storage.discard(instance.key)

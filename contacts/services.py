@@ -1,4 +1,4 @@
-"""Uploads: received, stored, mended after a crash, tried again, and their files removed with them."""
+"""Uploads: received, stored, mended after a crash, and tried again."""
 
 import hashlib
 from pathlib import PurePath
@@ -10,11 +10,11 @@ from django.db.models.functions import Now
 from rest_framework.exceptions import ValidationError
 
 from accounts.models import User
-from config import celery, claims, idempotency, storage
-from config.errors import OUTAGES, Conflict, ServiceUnavailable, attr_error
+from config import celery, idempotency, storage
+from config.errors import Conflict, ServiceUnavailable, attr_error
 
 from . import announcements, locks, reading, tasks
-from .models import DiscardedFile, FileMetadata
+from .models import FileMetadata
 from .workbooks import Refused
 
 NAME_LENGTH = 255
@@ -117,10 +117,10 @@ def _begin(owner: User, file: TemporaryUploadedFile, sha256: str, rows: int, ide
 def _keep(upload: FileMetadata, file: TemporaryUploadedFile) -> None:
     """Stream the file into the storage and acknowledge it, or leave nothing behind."""
     try:
-        default_storage.save(upload.key, file)
-    except (*OUTAGES, OSError) as error:
+        storage.save(upload.key, file)
+    except ServiceUnavailable:
         _discard(upload)
-        raise ServiceUnavailable("The storage is not available for the moment. Please try again.") from error
+        raise
     _acknowledge(upload)
 
 
@@ -184,19 +184,6 @@ def retry(*, upload: FileMetadata) -> FileMetadata:
     announcements.tell(upload)
     celery.wake(tasks.import_uploads)
     return upload
-
-
-def discard_files() -> int:
-    """Remove from the storage what no row refers to any more; returns how many files."""
-    return claims.work_through(DiscardedFile.objects.all(), _remove)
-
-
-def _remove(row: DiscardedFile) -> None:
-    try:
-        default_storage.delete(row.key)
-    except (*OUTAGES, OSError) as error:
-        raise claims.Postpone(f"The storage does not answer: {error}") from error
-    row.delete()
 
 
 def forget_idempotency_keys() -> int:

@@ -21,10 +21,5 @@ def mend_uploads() -> int:
 
 
 @shared_task
-def discard_files() -> int:
-    return services.discard_files()
-
-
-@shared_task
 def forget_gates() -> int:
     return release.forget_gates() + services.forget_idempotency_keys()

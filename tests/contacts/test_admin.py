@@ -8,7 +8,7 @@ from django.test import Client
 
 from contacts.models import Contact, FileMetadata
 
-TABLES = ("filemetadata", "contact", "unprocessedcontact", "rejectedrow", "keygate", "discardedfile")
+TABLES = ("filemetadata", "contact", "unprocessedcontact", "rejectedrow", "keygate")
 
 
 @pytest.fixture

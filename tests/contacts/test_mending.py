@@ -9,11 +9,14 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 
 from accounts import export
+from config import storage
+from config.models import DiscardedFile
 from config.storage import PrivateFileSystemStorage
 from contacts import importing, locks, services
-from contacts.models import Contact, DiscardedFile, FileMetadata, RejectedRow, UnprocessedContact
+from contacts.models import Contact, FileMetadata, RejectedRow, UnprocessedContact
 from tests.factories import UserFactory
 
 from .conftest import URL
@@ -67,7 +70,7 @@ def test_an_upload_that_crashed_before_its_file_was_whole_is_removed(
         default_storage.save(FileMetadata.objects.get().key, ContentFile(written))
     assert services.mend_half_uploaded() == 1
     assert not FileMetadata.objects.exists()
-    services.discard_files()
+    storage.discard_due()
     assert files(settings) == []
 
 
@@ -146,7 +149,7 @@ def test_an_account_takes_its_contacts_uploads_and_files_along(
     with transaction.atomic():
         user.delete()
     assert (Contact.objects.count(), UnprocessedContact.objects.count(), RejectedRow.objects.count()) == (1, 0, 0)
-    assert services.discard_files() == 1
+    assert storage.discard_due() == 1
     assert len(files(settings)) == 1
     assert not DiscardedFile.objects.exists()
 
@@ -162,9 +165,9 @@ def test_a_file_whose_storage_is_away_is_removed_later(
 
     with monkeypatch.context() as patched:
         patched.setattr(PrivateFileSystemStorage, "delete", away)
-        assert services.discard_files() == 0
+        assert storage.discard_due() == 0
     DiscardedFile.objects.update(due_at="2020-01-01T00:00:00Z")
-    assert services.discard_files() == 1
+    assert storage.discard_due() == 1
     assert files(settings) == []
 
 
@@ -184,3 +187,21 @@ def test_keys_may_be_used_again_after_a_day(signed_in: Any, send: Callable) -> N
     FileMetadata.objects.update(created_at="2020-01-01T00:00:00Z")
     assert services.forget_idempotency_keys() == 1
     assert send(signed_in, xlsx(ROWS[:1]), **{"Idempotency-Key": "k-1"}).status_code == 202
+
+
+@pytest.mark.django_db(transaction=True)
+def test_files_that_waited_in_the_former_table_of_this_app_are_removed_too(settings: Any) -> None:
+    def migrate(*targets: tuple[str, str]) -> None:
+        MigrationExecutor(connection).migrate(list(targets))
+
+    migrate(("contacts", "0001_initial"))
+    try:
+        default_storage.save("uploads/aa/old.xlsx", ContentFile(b"old"))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO contacts_discardedfile (key, attempts, error) VALUES ('uploads/aa/old.xlsx', 3, 'away')"
+            )
+    finally:
+        migrate(*MigrationExecutor(connection).loader.graph.leaf_nodes("contacts"))
+    assert storage.discard_due() == 1
+    assert files(settings) == []

@@ -157,7 +157,7 @@ def test_an_upload_while_s3_is_away_is_503_and_leaves_nothing(s3: S3, signed_in:
     assert (answer.status_code, bool(answer["Retry-After"])) == (503, True)
     assert not FileMetadata.objects.exists()
     s3.start()
-    services.discard_files()
+    storage.discard_due()
     assert s3.stored() == []
     assert send(signed_in, ROWS).status_code == 202
 
@@ -193,7 +193,7 @@ def test_a_crash_between_storage_and_acknowledgement_is_mended(
 def test_files_go_with_the_account(s3: S3, user: Any, signed_in: Any, imported: Callable) -> None:
     imported(signed_in, ROWS)
     user.delete()
-    assert services.discard_files() == 1
+    assert storage.discard_due() == 1
     assert s3.stored() == []
 
 
