@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from django.db.models.signals import post_save, pre_delete
+from django.db.models.signals import post_delete, post_save, pre_delete
 
 from accounts.models import User
-from config import caching
+from config import caching, storage
 
-from .models import Membership
+from .models import Membership, NoteImport
 
 
 def connect() -> None:
     post_save.connect(forget_reads_that_name, sender=User, dispatch_uid="notes.people_renamed")
     pre_delete.connect(forget_reads_of_those_left, sender=User, dispatch_uid="notes.people_left")
+    post_delete.connect(remove_the_archive, sender=NoteImport, dispatch_uid="notes.import_deleted")
 
 
 def forget_reads_that_name(
@@ -33,3 +34,9 @@ def forget_reads_around(person: User) -> None:
     shared = Membership.objects.filter(user=person).values("note")
     people = Membership.objects.filter(note__in=shared).values_list("user_id", flat=True)
     caching.bump(*caching.scopes("notes", set(people)))
+
+
+def remove_the_archive(instance: NoteImport, **_: Any) -> None:
+    """Of an import that goes with its person before it is read; a finished one has none any more."""
+    if instance.done_at is None and instance.failed_at is None:
+        storage.discard(instance.file)

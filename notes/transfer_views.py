@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from rest_framework import status
@@ -13,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
+from config import storage
 from config.idempotency import once
 from config.throttling import UploadThrottle
 
@@ -44,12 +46,13 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
         # Before the body is read: what is too large anyway need not be taken in.
         if int(request.META.get("CONTENT_LENGTH") or 0) > settings.NOTES_IMPORT_MAX_MB * 2**20 + FORM_OVERHEAD:
             raise ArchiveTooLarge
-        return once(request, self.start)
-
-    def start(self) -> Response:
-        asked = NoteArchiveSerializer(data=self.request.data)
+        asked = NoteArchiveSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        row = start_import(user=self.request.user, file=asked.validated_data["file"])
+        key = storage.provisional_key("note-imports", ".zip")
+        return once(request, lambda: self.start(asked.validated_data["file"], key))
+
+    def start(self, file: UploadedFile, key: str) -> Response:
+        row = start_import(user=self.request.user, file=file, key=key)
         return Response(self.get_serializer(row).data, status=status.HTTP_202_ACCEPTED)
 
 

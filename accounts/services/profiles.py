@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import transaction
 
 from config import presence, storage
@@ -27,20 +26,16 @@ def update_profile(
     Raises images.BadImage, before anything is set.
     """
     key = _store(picture) if picture is not None else None
-    try:
-        with transaction.atomic():
-            if names:
-                User.objects.filter(pk=user.pk).update(**names)
-                for name, value in names.items():
-                    setattr(user, name, value)
-            if fields:
-                UserProfile.objects.filter(user=user).update(**fields)
-            if key is not None:
-                _replace_picture(user, key)
-    except BaseException:
+    with transaction.atomic():
+        if names:
+            User.objects.filter(pk=user.pk).update(**names)
+            for name, value in names.items():
+                setattr(user, name, value)
+        if fields:
+            UserProfile.objects.filter(user=user).update(**fields)
         if key is not None:
-            default_storage.delete(key)
-        raise
+            storage.keep(key)
+            _replace_picture(user, key)
     return profile_of(user)
 
 
@@ -51,7 +46,10 @@ def remove_picture(*, user: User) -> None:
 
 
 def _store(picture: IO[bytes]) -> str:
-    return default_storage.save(storage.random_key("pictures", ".webp"), ContentFile(small_picture(picture)))
+    small = ContentFile(small_picture(picture))
+    key = storage.provisional_key("pictures", ".webp")
+    storage.save(key, small)
+    return key
 
 
 def _replace_picture(user: User, key: str) -> None:

@@ -53,8 +53,11 @@ class ArchiveTooLarge(PayloadTooLarge):
 
 
 @transaction.atomic
-def start_import(*, user: User, file: UploadedFile) -> NoteImport:
-    """Store ``file`` and have a worker read it. Raises ArchiveTooLarge; what is no archive is a validation error."""
+def start_import(*, user: User, file: UploadedFile, key: str) -> NoteImport:
+    """Store ``file`` under ``key``, which is provisional, and have a worker read it.
+
+    Raises ArchiveTooLarge; what is no archive is a validation error.
+    """
     archive: Any = file.file
     size = file.size or 0
     if size > settings.NOTES_IMPORT_MAX_MB * 2**20:
@@ -67,13 +70,10 @@ def start_import(*, user: User, file: UploadedFile) -> NoteImport:
     except archives.BadArchive as error:
         raise attr_error("file", str(error), error.code) from error
     file.seek(0)
-    key = default_storage.save(storage.random_key("note-imports", ".zip"), file)
-    try:
-        name = "".join(char for char in (file.name or "") if char.isprintable())[-255:] or "archive.zip"
-        row = NoteImport.objects.create(user=user, name=name, size=size, file=key)
-    except BaseException:
-        default_storage.delete(key)
-        raise
+    storage.save(key, file)
+    name = "".join(char for char in (file.name or "") if char.isprintable())[-255:] or "archive.zip"
+    row = NoteImport.objects.create(user=user, name=name, size=size, file=key)
+    storage.keep(key)
     wake(tasks.import_notes)
     row.refresh_from_db()
     return row
@@ -125,16 +125,12 @@ def _read_some(row: NoteImport, file: BinaryIO) -> None:
     row.save()
     if over:
         row.finish(finished_at=Now())
-        _forget_file(row)
+        storage.discard(row.file)
 
 
 def _failed(row: NoteImport) -> None:
     NoteImport.objects.filter(pk=row.pk).update(status=NoteImport.Status.FAILED, finished_at=Now())
-    _forget_file(row)
-
-
-def _forget_file(row: NoteImport) -> None:
-    transaction.on_commit(lambda: default_storage.delete(row.file), robust=True)
+    storage.discard(row.file)
 
 
 def _notes_in(archive: zipfile.ZipFile) -> list[str]:

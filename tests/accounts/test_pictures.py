@@ -3,13 +3,19 @@
 import io
 import struct
 import zlib
+from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
+from django.db.models.functions import Now
 from PIL import Image, PngImagePlugin
 
 from accounts.models import UserProfile
+from accounts.services import profiles
 from config import storage
+from config.models import DiscardedFile
+from config.storage import PrivateFileSystemStorage
 
 from .steps import AUTH, codes
 
@@ -164,17 +170,42 @@ def test_a_picture_can_be_removed(signed_in, settings, way):
     assert signed_in.delete(f"{PROFILE}image/").status_code == 204, "there is none, which is what was asked for"
 
 
-def test_a_database_that_fails_leaves_no_file_behind(signed_in, settings, monkeypatch):
-    from django.db import OperationalError
-
-    from accounts.services import profiles
-
+def test_a_file_whose_request_ended_before_its_row_is_removed_within_the_hour(signed_in, settings, monkeypatch):
     def fail(*_):
         raise OperationalError("the server closed the connection unexpectedly")
 
-    monkeypatch.setattr(profiles, "_replace_picture", fail)
+    with monkeypatch.context() as broken:
+        broken.setattr(profiles, "_replace_picture", fail)
+        assert send(signed_in, picture()).status_code == 503
+    assert storage.discard_due() == 0, "another request's might be stored this very moment"
+    assert send(signed_in, picture()).status_code == 200
+    DiscardedFile.objects.update(due_at=Now())
+    assert storage.discard_due() == 1
+    (kept,) = stored(settings)
+    assert str(kept).endswith(UserProfile.objects.get().image.name)
+
+
+def test_a_request_that_took_longer_than_its_file_was_kept_is_503(signed_in, settings, monkeypatch):
+    monkeypatch.setattr(profiles.storage, "UNCLAIMED", timedelta(0))
+    save = storage.save
+
+    def save_slowly(*args):
+        save(*args)
+        storage.discard_due()
+
+    monkeypatch.setattr(storage, "save", save_slowly)
     assert send(signed_in, picture()).status_code == 503
-    assert stored(settings) == []
+    assert signed_in.get(PROFILE).json()["image"] is None
+
+
+def test_a_full_disk_is_503_and_changes_nothing(signed_in, settings, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(PrivateFileSystemStorage, "_save", full)
+    answer = send(signed_in, picture())
+    assert (answer.status_code, "Retry-After" in answer) == (503, True)
+    assert signed_in.get(PROFILE).json()["image"] is None
 
 
 def test_the_link_to_a_picture_expires_and_cannot_be_made_up(signed_in, user, settings):

@@ -5,7 +5,11 @@ import zipfile
 
 import pytest
 from django.core.files.storage import default_storage
+from django.db import OperationalError
+from django.db.models.functions import Now
 
+from config import storage
+from config.models import DiscardedFile
 from notes import archives as archive_rules
 from notes.models import Membership, Note, NoteImport
 from notes.services import importing
@@ -214,13 +218,58 @@ def test_an_import_is_seen_by_nobody_else(api, owner, stranger):
     assert owner.get(f"{IMPORTS}{'9' * 30}/").status_code == 404
 
 
-def test_the_archive_leaves_the_storage_once_it_is_read(owner, django_capture_on_commit_callbacks):
+def archives_in(settings):
+    return list(settings.FILES_DIR.rglob("*.zip"))
+
+
+def test_the_archive_leaves_the_storage_once_it_is_read(owner, settings):
     send(owner, zip_of(TAKEOUT))
-    key = NoteImport.objects.get().file
-    assert default_storage.exists(key)
-    with django_capture_on_commit_callbacks(execute=True):
-        import_notes()
-    assert not default_storage.exists(key)
+    assert storage.discard_due() == 0
+    assert default_storage.exists(NoteImport.objects.get().file)
+    import_notes()
+    assert storage.discard_due() == 1
+    assert archives_in(settings) == []
+
+
+def test_an_archive_whose_request_fails_after_storing_it_is_removed_within_the_hour(owner, settings, monkeypatch):
+    def fail(*_):
+        raise OperationalError("the server closed the connection unexpectedly")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(importing, "wake", fail)
+        assert send(owner, zip_of(TAKEOUT)).status_code == 503
+    assert (NoteImport.objects.count(), len(archives_in(settings))) == (0, 1)
+    DiscardedFile.objects.update(due_at=Now())
+    assert storage.discard_due() == 1
+    assert archives_in(settings) == []
+
+
+def test_a_refused_archive_and_a_repeated_request_leave_no_file(owner, settings):
+    send(owner, b"no zip")
+    for _ in range(2):
+        send(owner, zip_of(TAKEOUT), headers={"Idempotency-Key": "one"})
+    DiscardedFile.objects.update(due_at=Now())
+    storage.discard_due()
+    assert [str(path).endswith(NoteImport.objects.get().file) for path in archives_in(settings)] == [True]
+
+
+def test_an_account_takes_its_unread_archives_along(owner, user, settings):
+    send(owner, zip_of(TAKEOUT))
+    import_notes()
+    send(owner, zip_of({"a.json": keep_note()}))
+    user.delete()
+    storage.discard_due()
+    assert archives_in(settings) == []
+
+
+def test_a_full_disk_is_503_and_leaves_nothing(owner, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(storage.PrivateFileSystemStorage, "_save", full)
+    answer = send(owner, zip_of(TAKEOUT))
+    assert (answer.status_code, "Retry-After" in answer) == (503, True)
+    assert not NoteImport.objects.exists()
 
 
 def test_an_archive_that_is_gone_ends_the_import_with_the_reason(owner):
