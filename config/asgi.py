@@ -80,7 +80,7 @@ class Request:
     async def answer(self) -> None:
         match self.method, self.path:
             case "GET" | "HEAD", "/healthz/":
-                await self.json(200, {"status": "ok", "streams": hub.count()})
+                await self.json(200, {"status": "ok", "streams": hub.count(), "online": hub.online()})
             case "GET" | "HEAD", "/readyz/":
                 await self.json(200 if hub.ready else 503, {"status": "ok" if hub.ready else "unavailable"})
             case "OPTIONS", "/e/":

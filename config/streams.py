@@ -142,6 +142,7 @@ class Hub:
             self._online = None
             self._touched = 0.0
             self.epoch = await self._current_epoch()
+            await self._tell_who_is_online()  # whoever comes after this is news to every stream
             self.ready = True
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen(pubsub))
@@ -195,6 +196,10 @@ class Hub:
 
     def count(self) -> int:
         return sum(map(len, self.people.values()))
+
+    def online(self) -> int:
+        """How many people were online when this process last looked."""
+        return len(self._online or ())
 
     async def first_use(self, nonce: str, seconds: int) -> bool:
         """Whether a ticket is presented for the first time. Raises RedisAway."""
@@ -353,15 +358,13 @@ class Hub:
     async def _tell_who_is_online(self) -> None:
         rows = await self._redis.zrangebyscore(wire.ONLINE, time.time() - wire.WINDOW, "+inf", withscores=True)
         seen = {int(user_id): score for user_id, score in rows}
-        before, self._online = self._online, set(seen)
-        if before is None:
-            came: set[int] = set()
-            new = set(seen)
-        else:
-            came = new = self._online - before
-        if new:
+        before = self._online
+        if new := seen.keys() - (before or set()):
             cards = await self._redis.hmget(wire.PEOPLE, [str(user_id) for user_id in new])  # type: ignore[misc]
             self._cards |= {user_id: json.loads(card) for user_id, card in zip(new, cards, strict=True) if card}
+        # Whose card is not there yet, between the two steps of a heartbeat, is told of at the next look.
+        self._online = seen.keys() & self._cards.keys()
+        came = self._online - before if before is not None else set()
         gone = (before or set()) - self._online
         if came or gone:
             self._tell(came, gone, seen)

@@ -101,4 +101,8 @@ def ticket(person: Person, *, last_event_id: str = "", **query: Any) -> str:
 
 def streams(events_url: str) -> int:
     """How many streams the process has open."""
-    return requests.get(f"{events_url}/healthz/", timeout=5).json()["streams"]
+    return health(events_url)["streams"]
+
+
+def health(events_url: str) -> dict[str, Any]:
+    return requests.get(f"{events_url}/healthz/", timeout=5).json()

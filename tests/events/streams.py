@@ -66,7 +66,10 @@ class Listener:
         return self.events[-1].id
 
     def wait_for(self, condition: Any, what: str = "", timeout: float = 15) -> Any:
-        return wait_until(condition, timeout=timeout, what=what or f"what was awaited among {self.events}")
+        try:
+            return wait_until(condition, timeout=timeout, what=what or "what was awaited")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; there are {self.events}") from error
 
     def close(self) -> None:
         with contextlib.suppress(OSError):  # it may have ended by itself
