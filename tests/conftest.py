@@ -24,6 +24,7 @@ from config import caching
 
 from .factories import UserFactory
 from .places import ROOT, free_port
+from .s3 import BUCKET, S3
 from .waiting import wait_until
 
 
@@ -209,6 +210,23 @@ def smtp(settings: Any) -> Iterator[Inbox]:
     settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
     yield inbox
     controller.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3]:
+    server = S3()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server: S3, settings: Any) -> S3:
+    """Django's storage set to an empty bucket of a real server, which a test may stop and start."""
+    s3_server.start()
+    s3_server.empty()
+    settings.AWS_STORAGE_BUCKET_NAME = BUCKET
+    settings.STORAGES = {**settings.STORAGES, "default": s3_server.storage()}
+    return s3_server
 
 
 @pytest.fixture(name="wait_until")

@@ -3,15 +3,12 @@
 import os
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
 import requests
-from botocore.config import Config
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
@@ -20,92 +17,12 @@ from config import storage
 from config.errors import ServiceUnavailable
 from contacts import importing, services
 from contacts.models import FileMetadata
-from tests.conftest import free_port
-from tests.waiting import wait_until
+from tests.s3 import BUCKET, S3
 
 from .conftest import URL
 from .sheets import xlsx
 
-BUCKET = "atrium-files"
 ROWS = [("Ana", "+37491123456", "ana@example.com"), ("Ben", "", "ben@example.com")]
-
-
-class S3:
-    """A moto server, to be stopped and started again; what it holds is in its memory."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen | None = None
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        )
-        wait_until(self.answers, timeout=60, what="a moto server that answers")
-        self.client().create_bucket(Bucket=BUCKET)
-
-    def answers(self) -> bool:
-        try:
-            return urllib.request.urlopen(f"{self.url}/moto-api/", timeout=2).status == 200
-        except OSError:
-            return False
-
-    def client(self) -> Any:
-        return boto3.client(
-            "s3", endpoint_url=self.url, region_name="us-east-1",
-            aws_access_key_id="key", aws_secret_access_key="secret",
-            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
-        )  # fmt: skip
-
-    def stored(self) -> list[str]:
-        return [each["Key"] for each in self.client().list_objects_v2(Bucket=BUCKET).get("Contents", [])]
-
-    def stop(self) -> None:
-        if self.process:
-            self.process.terminate()
-            self.process.wait(15)
-            self.process = None
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3]:
-    server = S3()
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def s3(server: S3, settings: Any) -> S3:
-    """Django's storage set to an empty bucket, as ``AWS_*`` variables set it."""
-    if server.process is None:
-        server.start()
-    for key in server.stored():
-        server.client().delete_object(Bucket=BUCKET, Key=key)
-    settings.AWS_STORAGE_BUCKET_NAME = BUCKET
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "default": {
-            "BACKEND": "storages.backends.s3.S3Storage",
-            "OPTIONS": {
-                "bucket_name": BUCKET,
-                "endpoint_url": server.url,
-                "region_name": "us-east-1",
-                "access_key": "key",
-                "secret_key": "secret",
-                "querystring_expire": settings.SIGNED_URL_SECONDS,
-                "client_config": Config(
-                    connect_timeout=3, read_timeout=10, retries={"max_attempts": 2}, signature_version="s3v4",
-                    s3={"addressing_style": "path"},
-                ),
-            },
-        },
-    }  # fmt: skip
-    return server
 
 
 def test_the_settings_choose_s3_by_the_name_of_a_bucket() -> None:

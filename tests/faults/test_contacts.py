@@ -13,7 +13,7 @@ import requests
 from contacts import sheets
 from contacts.rows import COLUMNS
 
-from ..contacts.test_storage_s3 import BUCKET, S3
+from ..s3 import BUCKET, S3
 from ..waiting import wait_until
 from .house import House
 
