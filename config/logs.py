@@ -12,6 +12,8 @@ import uuid
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
+import kombu.exceptions
+import redis.exceptions
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -24,6 +26,16 @@ SECRETS = re.compile(
 # Values that give access wherever they stand: JWTs, the codes of mailed links, signed files, passwords in URLs.
 ACCESS = re.compile(
     r"(eyJ[\w-]{8,}\.[\w-]+)\.[\w-]*|(/(?:v|r|e|files)/)[^\s/\"']+|(\w+://[^\s:/@]*:)[^\s@/]+@|(\bticket=)[^\s&\"']+"
+)
+
+# What Celery and kombu raise, or wrap, while Redis or RabbitMQ is away.
+BROKER_OUTAGES = (
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+    kombu.exceptions.OperationalError,
+    kombu.exceptions.ConnectionError,
+    ConnectionError,
+    TimeoutError,
 )
 
 PROBES = ("/healthz/", "/readyz/", "/metrics/")
@@ -85,6 +97,32 @@ def name_process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMap
     return event
 
 
+class PlainOutages(logging.Filter):
+    """Has Celery say in one line that its broker is away: where in its code it came upon that is no news to anybody."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(("celery", "kombu")):
+            return True
+        said = record.getMessage()
+        if record.exc_info and _is_outage(record.exc_info[1]):
+            error = record.exc_info[1]
+            said = said.partition("\n")[0]
+            if str(error) not in said:
+                said = f"{said} {type(error).__name__}: {error}"
+            record.msg, record.args, record.exc_info, record.exc_text = said, (), None, None
+        elif not record.exc_info:
+            record.msg, record.args = " ".join(said.split()), ()
+        return True
+
+
+def _is_outage(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, BROKER_OUTAGES):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 class _Console:
     """``12:00:00 web  INFO  request_finished code=200``: the process first, so that one stream of all can be read."""
 
@@ -125,8 +163,14 @@ def configure(options: dict[str, Any]) -> None:
                     "foreign_pre_chain": [*shared[:3], structlog.stdlib.ExtraAdder(), *shared[4:]],
                 }
             },
+            "filters": {"plain_outages": {"()": PlainOutages}},
             "handlers": {
-                "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "atrium"}
+                "stdout": {
+                    "class": "logging.StreamHandler",
+                    "stream": "ext://sys.stdout",
+                    "formatter": "atrium",
+                    "filters": ["plain_outages"],
+                }
             },
             "root": {"handlers": ["stdout"], "level": "INFO"},
             "loggers": {

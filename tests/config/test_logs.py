@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kombu.exceptions
 import pytest
+import redis.exceptions
+from celery.beat import SchedulingError
 
 from config import logs
 
@@ -72,6 +75,33 @@ def test_console_lines_begin_with_time_and_process():
     assert words[1:3] == ["worker", "INFO"]
     assert "hello" in words
     assert "number=3" in words
+
+
+def record_of(logger, error, message="Task failed:\n%s", *args):
+    try:
+        raise error
+    except type(error):
+        record = logging.LogRecord(logger, logging.ERROR, __file__, 1, message, args, sys.exc_info())
+    assert logs.PlainOutages().filter(record)
+    return record
+
+
+def test_an_outage_of_the_broker_is_one_line_whatever_wraps_it():
+    for error in (redis.exceptions.ConnectionError("gone"), kombu.exceptions.OperationalError("gone")):
+        assert record_of("celery.worker.consumer", error, "Lost.").getMessage() == f"Lost. {type(error).__name__}: gone"
+    wrapped = SchedulingError("Could not send x: gone")
+    wrapped.__context__ = ConnectionResetError(104, "gone")
+    record = record_of("celery.beat", wrapped, "Message Error: %s\n%s", wrapped, ["File x", "File y"])
+    assert (record.getMessage(), record.exc_info) == ("Message Error: Could not send x: gone", None)
+
+
+@pytest.mark.parametrize(
+    "logger, error",
+    [("celery.app.trace", KeyError("a fault of ours")), ("accounts", redis.exceptions.ConnectionError("gone"))],
+)
+def test_any_other_error_keeps_its_traceback(logger, error):
+    record = record_of(logger, error, "Task failed:\n%s", "lines")
+    assert (record.getMessage(), record.exc_info[1]) == ("Task failed:\nlines", error)
 
 
 @pytest.mark.django_db

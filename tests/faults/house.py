@@ -109,6 +109,10 @@ class House:
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.servers.redis_url)
 
+    def log(self, role: str) -> str:
+        """All that the processes of one role have said."""
+        return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob(f"{role}-*.log")))
+
     def logs(self) -> str:
         return "\n".join(
             f"--- {path.name}\n{path.read_text(errors='replace')[-4000:]}" for path in sorted(self.folder.glob("*.log"))

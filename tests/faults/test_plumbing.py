@@ -1,5 +1,6 @@
 """Postgres, Redis, worker and broker taken away in the midst of things: nothing is lost, and all of it comes back."""
 
+import re
 import signal
 import socket
 import time
@@ -14,6 +15,7 @@ from ..conftest import Inbox
 from ..waiting import wait_until
 from .house import House
 
+LOG_LINE = re.compile(r"\d\d:\d\d:\d\d (worker|beat) +(INFO|WARNING|ERROR) ")
 RABBITMQ = "amqp://guest:guest@127.0.0.1:5672//"
 
 
@@ -53,6 +55,8 @@ def test_redis_killed_under_a_busy_worker_costs_neither_the_worker_nor_a_mail(bu
     # Nothing of this needs Redis: it is answered, and its rows wait.
     ask_for_resets(house, people[20:])
     assert requests.get(f"{house.url}/readyz/", timeout=10).status_code == 503
+    for role in ("worker", "beat"):
+        wait_until(lambda role=role: "Connection" in house.log(role), timeout=30, what=f"{role} noticing it")
     house.servers.revive("valkey")
 
     wait_until(lambda: {m["To"] for m in smtp.messages} == set(people), timeout=60, what="every mail")
@@ -60,6 +64,9 @@ def test_redis_killed_under_a_busy_worker_costs_neither_the_worker_nor_a_mail(bu
     assert beat.poll() is None, "beat survived"
     assert len(smtp.messages) == len(people), "each mail once"
     wait_until(house.ready, timeout=30)
+    assert "Traceback" not in house.log("worker")
+    beat_said = house.log("beat").splitlines()
+    assert [line for line in beat_said if not LOG_LINE.match(line)] == [], "each event is one line"
 
 
 @pytest.mark.timeout(240)
