@@ -3,6 +3,7 @@
 The shape is drf-standardized-errors': ``{"type", "errors": [{"code", "detail", "attr"}]}``.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -110,26 +111,26 @@ class ExceptionHandler(StandardizedHandler):
 
 
 class OutageMiddleware:
-    """Answers 503 where Postgres or Redis is away and no API view is there to say so: in pages, admin, middleware."""
+    """Answers 503 where Postgres or Redis is away and no API view is there to say so: in pages and in the admin.
+
+    What a middleware raises comes to ``server_error`` instead.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        try:
-            return self.get_response(request)
-        except OUTAGES as error:
-            return self.answer(request, error)
+        return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return self.answer(request, error) if isinstance(error, OUTAGES) else None
+        return outage(request, error) if isinstance(error, OUTAGES) else None
 
-    @staticmethod
-    def answer(request: HttpRequest, error: Exception) -> HttpResponse:
-        logger.warning("outage", error=type(error).__name__, detail=str(error)[:200])
-        response = _answer(request, ServiceUnavailable())
-        response["Retry-After"] = str(RETRY_AFTER)
-        return response
+
+def outage(request: HttpRequest, error: BaseException) -> HttpResponse:
+    logger.warning("outage", error=type(error).__name__, detail=str(error)[:200])
+    response = _answer(request, ServiceUnavailable())
+    response["Retry-After"] = str(RETRY_AFTER)
+    return response
 
 
 def _answer(request: HttpRequest, error: APIException) -> HttpResponse:
@@ -180,6 +181,9 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    error = sys.exception()  # Django asks for this page while it handles what was raised
+    if isinstance(error, OUTAGES):
+        return outage(request, error)
     return _answer(request, APIException("Something went wrong on our side. It has been recorded.", "error"))
 
 

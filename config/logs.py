@@ -9,15 +9,20 @@ import logging.config
 import os
 import re
 import uuid
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
+from time import perf_counter
 from typing import Any
 
 import kombu.exceptions
 import redis.exceptions
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 from django_structlog.middlewares import RequestMiddleware as StructlogMiddleware
+from structlog.contextvars import bind_contextvars
+
+from .clients import client_ip
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 SECRETS = re.compile(
@@ -46,33 +51,40 @@ def sane_request_id(given: str) -> str:
     return given if SANE_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-class RequestIDMiddleware:
-    """Gives each request a sane ``X-Request-ID``, and each response the same."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        request_id = sane_request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
-        request.META["HTTP_X_REQUEST_ID"] = request_id
-        response = self.get_response(request)
-        response["X-Request-ID"] = request_id
-        return response
-
-
 class RequestMiddleware(StructlogMiddleware):
-    """Logs a request by its method and path: a query string may hold what should not be kept."""
+    """Gives each request a sane ``X-Request-ID`` and each response the same; logs the request once it is answered.
+
+    Every line of a request names its id and address. It is logged by its method and path, as a query string may hold
+    what should not be kept, and with the milliseconds that it took.
+    """
 
     def __call__(self, request: HttpRequest) -> Any:
+        response: Any
+        request_id = sane_request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
         # A page asks for half a dozen static files, and probes ask every few seconds: lines about them would bury all
         # others. Readiness says in a line of its own what is missing.
         if request.path.startswith(settings.STATIC_URL) or request.path in PROBES:
-            return self.get_response(request)
-        return super().__call__(request)
+            response = self.get_response(request)
+        else:
+            started = perf_counter()
+            bind_contextvars(request_id=request_id, ip=client_ip(request))
+            response = self.get_response(request)
+            bind_contextvars(ms=round((perf_counter() - started) * 1000, 1))
+            self.handle_response(request, response)
+        response["X-Request-ID"] = request_id
+        return response
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
         return f"{request.method} {request.path}"
+
+    @staticmethod
+    def bind_user_id(request: HttpRequest) -> None:
+        """Name who asks where that is known by now: a line in the log is no reason to ask the database."""
+        user = getattr(request, "user", None)
+        if isinstance(user, SimpleLazyObject):
+            user = getattr(request, "_cached_user", None)  # where Django keeps whom a view has asked for
+        bind_contextvars(user_id=getattr(user, "pk", None))
 
 
 def hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

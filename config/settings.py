@@ -97,22 +97,23 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    "config.logs.RequestIDMiddleware",
+    # What every answer has: its figures, its line in the log, 503 in an outage, its headers.
+    "config.metrics.MetricsMiddleware",
     "config.logs.RequestMiddleware",
     "config.errors.OutageMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.csp.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "config.public_reads.PublicReadsMiddleware",
+    # What only a view asks for.
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -444,9 +445,8 @@ USE_TZ = True
 
 LOG_FORMAT = env("LOG_FORMAT", default="console")
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # config.logs.RequestIDMiddleware has made it sane by then
 DJANGO_STRUCTLOG_COMMAND_LOGGING_ENABLED = False
-DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line a request: the one that knows how it ended
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # of a streamed answer: one line says how it ended
 LOGGING_CONFIG = "config.logs.configure"
 LOGGING = {"format": LOG_FORMAT}
 

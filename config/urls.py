@@ -14,13 +14,13 @@ api = [
 ]
 
 urlpatterns = [
+    path("api/v1/", include(api)),
     path("", views.landing, name="landing"),
     path("favicon.ico", views.favicon, name="favicon"),
     path("", include("accounts.page_urls")),
     path("notes/", include("notes.page_urls")),
     path("messager/", include("messaging.page_urls")),
     path("trends/", include("trends.page_urls")),
-    path("api/v1/", include(api)),
     path("schema/", api_docs.SchemaView.as_view(), name="schema"),
     path("swagger/", api_docs.SwaggerView.as_view(), name="swagger"),
     path("redoc/", api_docs.RedocView.as_view(), name="redoc"),
