@@ -24,6 +24,7 @@ from django.utils.http import parse_etags
 from rest_framework.request import Request
 
 from .codecs import dumps
+from .memory import Memory
 
 logger = structlog.get_logger(__name__)
 
@@ -31,6 +32,9 @@ T = TypeVar("T")
 
 REDIS_REST = 5.0  # seconds that this process leaves a Redis alone which has just failed it
 COMPRESS_FROM = 1024  # bytes; below, the header costs as much as it saves
+# Public answers are asked for by everybody, so each process has the latest at hand. As in Redis, they lie under their
+# generation, so they are no staler than there; the seconds only bound how much longer than there they live.
+_near = Memory(limit=16 * 1024 * 1024, seconds=5)
 _rest_until = 0.0
 _client: redis.Redis | None = None
 
@@ -89,25 +93,54 @@ def cached_response(
     must say who may see the answer. ``public`` answers are also kept compressed for clients that accept gzip. ``etag``
     makes the tag from the body where it shall say more than that the bytes are the same.
     """
-    key, field = _place(request, scope, public)
-    body = _get(key, field)
-    if body is None:
-        data = produce()
-        body = data if isinstance(data, bytes) else dumps(data)
-        if field == b"gzip":
-            body = gzip.compress(body, compresslevel=6, mtime=0) if len(body) >= COMPRESS_FROM else body
-        _put(key, field, body, ttl)
-    return respond(request, body, public=public, etag=etag(body) if etag else None)
+    key, form = _place(request, scope, public)
+    kept = _kept(request, key, form, public)
+    if kept is not None:
+        return kept
+    data = produce()
+    body = data if isinstance(data, bytes) else dumps(data)
+    tag = etag(body) if etag else None
+    if form == "gzip" and len(body) >= COMPRESS_FROM:
+        body = gzip.compress(body, compresslevel=6, mtime=0)
+    tag = tag or f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    _put(key, {form: body, _tag_of(form): tag.encode()}, ttl)
+    return _respond(request, body, tag, public)
 
 
 def kept_response(request: HttpRequest, *, scope: str, allow: Callable[[], bool]) -> HttpResponse | None:
     """What ``cached_response`` has kept of a public read, if there is any and ``allow`` says yes."""
-    body = _get(*_place(request, scope, True))
-    return respond(request, body, public=True) if body is not None and allow() else None
+    key, form = _place(request, scope, True)
+    kept = _kept(request, key, form, True)
+    return kept if kept is not None and allow() else None
 
 
-def _place(request: Request | HttpRequest, scope: str, public: bool) -> tuple[str, bytes]:
-    """The key of an answer in Redis, and the field of its form."""
+def _kept(request: Request | HttpRequest, key: str, form: str, public: bool) -> HttpResponse | None:
+    """The answer from what is kept, if anything is. Of bytes that the client has already, only the tag is fetched."""
+    if public and (near := _near.get(f"{key}:{form}")):
+        return _respond(request, near.body, near.tag, public)
+    if not public and "HTTP_IF_NONE_MATCH" in request.META:
+        (tag,) = _get(key, _tag_of(form))
+        if tag is not None and _has(request, tag.decode()):
+            return _respond(request, b"", tag.decode(), public)
+    body, tag = _get(key, form, _tag_of(form))
+    if body is None or tag is None:
+        return None
+    if public:
+        _near.put(f"{key}:{form}", body, tag.decode())
+    return _respond(request, body, tag.decode(), public)
+
+
+def _has(request: Request | HttpRequest, tag: str) -> bool:
+    return matches(request.META.get("HTTP_IF_NONE_MATCH"), tag)
+
+
+def _tag_of(form: str) -> str:
+    """The field that holds the ETag of a form."""
+    return f"{form}.etag"
+
+
+def _place(request: Request | HttpRequest, scope: str, public: bool) -> tuple[str, str]:
+    """The key of an answer in Redis, and the form in which this client takes it, which is a field there."""
     path = f"{request.get_host()}{request.path}?{urlencode(sorted(request.GET.lists()), doseq=True)}"
     digest = hashlib.blake2b(path.encode(errors="replace"), digest_size=16).hexdigest()
     compressed = public and "gzip" in request.headers.get("Accept-Encoding", "")
@@ -115,22 +148,19 @@ def _place(request: Request | HttpRequest, scope: str, public: bool) -> tuple[st
     known = f"atrium.generation.{scope}"
     if known not in request.META:
         request.META[known] = generation(scope)
-    return f"atrium:read:{scope}:{request.META[known]}:{digest}", b"gzip" if compressed else b"plain"
+    return f"atrium:read:{scope}:{request.META[known]}:{digest}", "gzip" if compressed else "plain"
 
 
-def respond(
-    request: Request | HttpRequest, body: bytes, *, public: bool = False, etag: str | None = None
-) -> HttpResponse:
-    """The answer that carries ``body``, with its ETag, or 304 where ``If-None-Match`` names it."""
-    etag = etag or f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+def _respond(request: Request | HttpRequest, body: bytes, tag: str, public: bool) -> HttpResponse:
+    """The answer that carries ``body``, or 304 where the client says that it has it."""
     response: HttpResponse
-    if matches(request.headers.get("If-None-Match"), etag):
+    if _has(request, tag):
         response = HttpResponseNotModified()
     else:
         response = HttpResponse(body, content_type="application/json")
         if body[:2] == b"\x1f\x8b":
             response["Content-Encoding"] = "gzip"
-    response["ETag"] = etag
+    response["ETag"] = tag
     response["Cache-Control"] = "no-cache" if public else "private, no-cache"
     patch_vary_headers(response, ["Accept-Encoding"] if public else ["Authorization", "Cookie"])
     return response
@@ -167,14 +197,15 @@ def guarded(action: Callable[[], T]) -> T | None:
         return None
 
 
-def _get(key: str, field: bytes) -> bytes | None:
-    return guarded(lambda: redis_client().hget(key, field))  # type: ignore[arg-type, return-value]
+def _get(key: str, *fields: str) -> list[bytes | None]:
+    found = guarded(lambda: redis_client().hmget(key, list(fields)))
+    return found or [None] * len(fields)  # type: ignore[return-value]
 
 
-def _put(key: str, field: bytes, body: bytes, ttl: int) -> None:
+def _put(key: str, fields: dict[str, bytes], ttl: int) -> None:
     def put() -> None:
         with redis_client().pipeline(transaction=False) as pipe:
-            pipe.hset(key, mapping={field: body})
+            pipe.hset(key, mapping=fields)
             pipe.expire(key, ttl)
             pipe.execute()
 

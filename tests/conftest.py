@@ -70,6 +70,7 @@ def clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
     for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL):
         redis.Redis.from_url(url).flushdb()
     caching._rest_until = 0.0
+    caching._near.clear()
     yield
     cache.close()
 

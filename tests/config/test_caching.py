@@ -7,6 +7,8 @@ from django.db import connection, transaction
 from django.test import RequestFactory
 
 from config import caching
+from config.memory import Memory
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -125,3 +127,71 @@ def test_a_cached_read_costs_one_query(django_assert_num_queries):
     ask(source)
     with django_assert_num_queries(1, connection=connection):
         ask(source)
+
+
+class TestWhatIsAtHand:
+    """Public answers, which a process has in its own memory for a few seconds."""
+
+    def test_redis_is_asked_once_for_what_everybody_reads(self, monkeypatch):
+        source, asked = Source(), []
+        ask(source, public=True)
+        get = caching._get
+        monkeypatch.setattr(caching, "_get", lambda *place: asked.append(place) or get(*place))
+        answers = [ask(source, public=True) for _ in range(3)]
+        assert {answer.content for answer in answers} == {b'{"value":"old"}'}
+        assert {answer["ETag"] for answer in answers} == {answers[0]["ETag"]}
+        assert (source.asked, len(asked)) == (1, 1)
+
+    def test_a_bump_ends_it_at_once(self):
+        source = Source()
+        for _ in range(2):
+            ask(source, public=True)
+        source.value = "new"
+        with transaction.atomic():
+            caching.bump("thing:1")
+        assert ask(source, public=True).content == b'{"value":"new"}'
+
+    def test_what_is_somebody_s_own_is_not_there(self):
+        for _ in range(2):
+            ask(Source())
+        assert not caching._near._kept
+
+    def test_a_client_that_has_the_bytes_gets_304(self):
+        etag = [ask(Source(), public=True)["ETag"] for _ in range(2)][0]
+        assert ask(Source(), public=True, **{"If-None-Match": etag}).status_code == 304
+
+
+class TestMemory:
+    def test_the_longest_unasked_goes_first(self):
+        memory = Memory(limit=25, seconds=60)
+        for key in ("a", "b"):
+            memory.put(key, b"x" * 10, key)
+        memory.get("a")
+        memory.put("c", b"x" * 10, "c")
+        assert [key for key in "abc" if memory.get(key)] == ["a", "c"]
+
+    def test_what_is_put_again_counts_once(self):
+        memory = Memory(limit=25, seconds=60)
+        memory.put("a", b"x" * 10, "a")
+        for _ in range(5):
+            memory.put("b", b"x" * 10, "b")
+        assert memory.get("a")
+
+    def test_a_body_past_the_limit_pushes_nothing_out(self):
+        memory = Memory(limit=25, seconds=60)
+        memory.put("a", b"x", "a")
+        memory.put("b", b"x" * 26, "b")
+        assert [key for key in "ab" if memory.get(key)] == ["a"]
+
+    def test_nothing_outlives_its_seconds(self):
+        memory = Memory(limit=25, seconds=0.01)
+        memory.put("a", b"x", "a")
+        wait_until(lambda: memory.get("a") is None, timeout=5)
+
+
+def test_a_client_that_has_the_bytes_has_redis_send_the_tag_alone(monkeypatch):
+    etag, fetched = ask(Source())["ETag"], []
+    get = caching._get
+    monkeypatch.setattr(caching, "_get", lambda key, *fields: fetched.append(fields) or get(key, *fields))
+    assert ask(Source(), **{"If-None-Match": etag}).status_code == 304
+    assert fetched == [("plain.etag",)]
