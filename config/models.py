@@ -3,11 +3,11 @@
 import uuid
 
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
 from .claims import Job, pending
+from .fields import IdArrayField
 
 
 class OutgoingMail(Job):
@@ -78,7 +78,7 @@ class OutgoingEvent(models.Model):
     """Something that open event streams are told; kept for the few seconds until it is known to be in Redis."""
 
     key = models.UUIDField(default=uuid.uuid4, help_text="Its name in Redis, where it is taken once.")
-    user_ids = ArrayField(
+    user_ids = IdArrayField(
         models.BigIntegerField(), help_text="Whom it is for; nobody where only the processes are told."
     )
     kind = models.CharField(max_length=30)

@@ -1,13 +1,13 @@
 """Messages, and one row for each person who receives one: that person's view of it."""
 
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Length, Now
 from django.db.models.lookups import LessThanOrEqual
 
 from config.claims import Job, pending
+from config.fields import IdArrayField
 
 from .querysets import MessageQuerySet, MessageRecipientQuerySet
 
@@ -51,14 +51,19 @@ class MessageRecipient(models.Model):
     """One person's receipt of a message.
 
     ``sender`` and ``broadcast`` are the message's own, repeated for the indexes that make every list one range of one
-    index. A ``withheld`` row is for a recipient who has blocked the sender: only the sender sees it, undelivered for
-    ever.
+    index; that the sender exists Postgres checks once, at the message. A ``withheld`` row is for a recipient who has
+    blocked the sender: only the sender sees it, undelivered for ever.
     """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="receipts", db_index=False)
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
     sender = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     broadcast = models.BooleanField(default=False)
     withheld = models.BooleanField(default=False)
@@ -103,7 +108,7 @@ class Broadcast(Job):
     """The fan-out of a broadcast: who was online when it was sent, to be made into MessageRecipient rows."""
 
     message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="fan_out")
-    recipient_ids = ArrayField(models.BigIntegerField())
+    recipient_ids = IdArrayField(models.BigIntegerField())
 
     class Meta:
         ordering = ("-id",)

@@ -14,6 +14,7 @@ from config import claims, events, presence
 from config.caching import guarded
 from config.celery import wake
 from config.errors import Conflict
+from config.fields import id_array
 
 from . import tasks
 from .models import Block, Broadcast, Message, MessageRecipient
@@ -70,10 +71,7 @@ def send_broadcast(*, sender: User, body: str) -> tuple[Message, list[Recipient]
 
     Raises NobodyOnline, and what redis raises where it is away.
     """
-    online = list(presence.online_ids())
-    blocking = Block.objects.filter(blocker=OuterRef("pk"), blocked=sender)
-    people = User.objects.filter(pk__in=online, is_active=True).exclude(pk=sender.pk).exclude(Exists(blocking))
-    ids = sorted(people.values_list("pk", flat=True))
+    ids = _reached(presence.online_ids(), sender)
     if not ids:
         raise NobodyOnline
     _keep_order_of_all()
@@ -84,6 +82,21 @@ def send_broadcast(*, sender: User, body: str) -> tuple[Message, list[Recipient]
     _announce(message, recipients, [sender.pk])
     wake(tasks.fan_out_broadcasts)
     return message, recipients
+
+
+def _reached(user_ids: Iterable[int], sender: User) -> list[int]:
+    """Who of these people a broadcast of ``sender`` is for, in the order of their ids."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT u.id FROM unnest(%s::bigint[]) AS x (id) JOIN accounts_user u ON u.id = x.id
+            WHERE u.is_active AND u.id <> %s
+              AND NOT EXISTS (SELECT 1 FROM messaging_block b WHERE b.blocker_id = u.id AND b.blocked_id = %s)
+            ORDER BY u.id
+            """,
+            [id_array(user_ids), sender.pk, sender.pk],
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _keep_order(user_ids: Iterable[int]) -> None:
@@ -113,26 +126,24 @@ def _announce(message: Message, recipients: list[Recipient], user_ids: list[int]
 
 def fan_out_broadcasts() -> int:
     """Make the rows of broadcasts that wait for them; returns how many are done."""
-    return claims.work_through(Broadcast.objects.select_related("message__sender"), _fan_out)
-
-
-FAN_OUT_BATCH = 10_000
+    return claims.work_through(Broadcast.objects.all(), _fan_out)
 
 
 def _fan_out(broadcast: Broadcast) -> None:
-    message = broadcast.message
+    # Locked against its deletion, which would else be told to those whose rows it sees, and not to these.
+    lock = Message.objects.select_for_update(no_key=True, of=("self",))
+    message = lock.select_related("sender").get(pk=broadcast.message_id)
     with connection.cursor() as cursor:
-        for start in range(0, len(broadcast.recipient_ids), FAN_OUT_BATCH):
-            # Whoever has deleted their account meanwhile is left out by the join.
-            cursor.execute(
-                """
-                INSERT INTO messaging_messagerecipient (message_id, recipient_id, sender_id, broadcast, withheld)
-                SELECT %s, u.id, %s, true, false
-                FROM unnest(%s::bigint[]) AS x (id) JOIN accounts_user u ON u.id = x.id
-                ON CONFLICT DO NOTHING
-                """,
-                [message.pk, message.sender_id, broadcast.recipient_ids[start : start + FAN_OUT_BATCH]],
-            )
+        # Whoever has deleted their account meanwhile is left out by the join. No row can be there already: rows and the
+        # broadcast's end are of one commit, and the broadcast is locked.
+        cursor.execute(
+            """
+            INSERT INTO messaging_messagerecipient (message_id, recipient_id, sender_id, broadcast, withheld)
+            SELECT %s, u.id, %s, true, false
+            FROM unnest(%s::bigint[]) AS x (id) JOIN accounts_user u ON u.id = x.id
+            """,
+            [message.pk, message.sender_id, id_array(broadcast.recipient_ids)],
+        )
     broadcast.finish()
     _announce(message, recipients_of([message.pk])[message.pk], broadcast.recipient_ids)
 
@@ -278,7 +289,7 @@ def note_deliveries() -> int:
                 )
                 UPDATE messaging_messagerecipient r SET delivered_at = now() FROM given WHERE r.id = given.id
                 """,
-                [[user_id for user_id, _ in pairs], [message_id for _, message_id in pairs]],
+                [id_array(user_id for user_id, _ in pairs), id_array(message_id for _, message_id in pairs)],
             )
             # Before the commit, which ends the lock: a mark lost with it is made when the message is next fetched.
             events.forget_sent(len(pairs))

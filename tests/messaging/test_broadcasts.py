@@ -1,12 +1,20 @@
+import threading
 import time
+
+import psycopg2
+import pytest
+from django.db import connection, connections
 
 from accounts.models import User
 from config import wire
 from config.caching import redis_client
+from config.models import OutgoingEvent
 from messaging import services
+from messaging.models import Message, MessageRecipient
 
 from ..conftest import Client
 from ..factories import UserFactory
+from ..waiting import wait_until
 from .people import URL, Person
 from .test_presence import away
 
@@ -71,3 +79,62 @@ def test_accounts_deleted_before_the_fan_out_are_left_out(ada, bob, eve):
     bob.user.delete()
     assert services.fan_out_broadcasts() == 1
     assert eve.unread() == 1
+
+
+# --- What happens while the rows are being made -----------------------------------------------------------------------
+
+
+def during_the_fan_out(work):
+    """Run ``work`` while a fan-out has made its rows and not yet committed them."""
+
+    def run(call):
+        try:
+            call()
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in (services.fan_out_broadcasts, work)]
+    gate = psycopg2.connect(**connection.get_connection_params())
+    try:
+        with gate.cursor() as cursor:
+            cursor.execute("LOCK TABLE config_outgoingevent IN EXCLUSIVE MODE")
+        for waiting, thread in enumerate(threads, start=1):
+            thread.start()
+            wait_until(lambda n=waiting: blocked() == n, what=f"{waiting} waiting at the gate or for each other")
+    finally:
+        gate.close()
+    for thread in threads:
+        thread.join(20)
+
+
+def blocked():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broadcast_taken_back_during_its_fan_out_is_taken_back_from_everybody(ada, bob):
+    for each in (ada, bob):
+        each.beat()
+    sent = ada.send("Oops")
+    during_the_fan_out(lambda: ada.client.delete(f"{URL}{sent['id']}/"))
+    assert bob.history()[0]["deleted_at"]
+    told = OutgoingEvent.objects.filter(user_ids__contains=[bob.user.pk], kind__in=["message", "deleted"]).order_by(
+        "pk"
+    )
+    assert [each.kind for each in told] == ["message", "deleted"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sender_who_leaves_during_the_fan_out_is_named_by_no_row(ada, bob):
+    for each in (ada, bob):
+        each.beat()
+    ada.send("Farewell")
+    during_the_fan_out(User.objects.get(pk=ada.user.pk).delete)
+    assert not User.objects.filter(pk=ada.user.pk).exists()
+    assert list(Message.objects.values_list("sender_id", flat=True)) == [None]
+    assert list(MessageRecipient.objects.values_list("recipient_id", "sender_id")) == [(bob.user.pk, None)]
+    assert bob.bodies() == ["Farewell"]
