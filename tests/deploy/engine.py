@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "atrium-check"
 BASE = "localhost/atrium-base:trixie"
 IMAGE = "localhost/atrium:latest"
-TOOLS = ("buildah", "podman", "runc")
+TOOLS = ("buildah", "podman", "runc", "catatonit")
 
 
 class Skipped(Exception):
