@@ -6,6 +6,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from config.choices import ChoiceField
+
 from .models import BODY_LENGTH, RECIPIENTS
 
 BIGGEST_ID = 2**63 - 1
@@ -88,7 +90,7 @@ class SendSerializer(serializers.Serializer):
 
 
 class HistoryQuerySerializer(serializers.Serializer):
-    box = serializers.ChoiceField(["inbox", "sent"], required=False, help_text="Only what was received, or sent.")
+    box = ChoiceField(["inbox", "sent"], required=False, help_text="Only what was received, or sent.")
     unread = serializers.BooleanField(required=False, default=False, help_text="Only what the caller has yet to read.")
     broadcast = serializers.BooleanField(required=False, default=False, help_text="Only broadcasts.")
     after = serializers.IntegerField(

@@ -5,6 +5,8 @@ from typing import Any
 import django_filters as filters
 from django import forms
 
+from config.choices import FilterSet
+
 from .models import Membership
 from .pagination import ORDERINGS
 
@@ -28,7 +30,7 @@ class YesNoFilter(filters.TypedChoiceFilter):
         super().__init__(choices=choices, coerce=lambda value: value == "true", **kwargs)
 
 
-class NoteFilter(filters.FilterSet):
+class NoteFilter(FilterSet):
     """For a list whose state is settled by its address."""
 
     label = IdFilter(method="by_label", label="The id of one of the caller's labels.")

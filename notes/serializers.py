@@ -12,6 +12,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from config.choices import ChoiceField
+
 from . import models
 from .models import Label, NoteImport, Role
 from .text import COLORS, HEX_COLOR_RE, tidy
@@ -79,7 +81,7 @@ class OwnerSerializer(serializers.Serializer):
 
 
 class CollaboratorSerializer(OwnerSerializer):
-    role = serializers.ChoiceField([Role.EDITOR, Role.VIEWER])
+    role = ChoiceField([Role.EDITOR, Role.VIEWER])
 
 
 class NoteLabelSerializer(serializers.Serializer):
@@ -95,7 +97,7 @@ class NoteSerializer(serializers.Serializer):
     body = serializers.CharField()
     items = ItemSerializer(many=True)
     color = serializers.CharField()
-    role = serializers.ChoiceField(Role.choices)
+    role = ChoiceField(Role.choices)
     owner = OwnerSerializer()
     collaborators = CollaboratorSerializer(many=True)
     labels = NoteLabelSerializer(many=True)
@@ -122,7 +124,7 @@ class ShareSerializer(serializers.Serializer):
 
     email = serializers.EmailField(max_length=254, required=False)
     usercode = serializers.CharField(max_length=6, required=False)
-    role = serializers.ChoiceField([Role.EDITOR, Role.VIEWER], default=Role.VIEWER)
+    role = ChoiceField([Role.EDITOR, Role.VIEWER], default=Role.VIEWER)
 
     def validate_usercode(self, value: str) -> str:
         return value.upper()
@@ -134,7 +136,7 @@ class ShareSerializer(serializers.Serializer):
 
 
 class RoleSerializer(serializers.Serializer):
-    role = serializers.ChoiceField([Role.EDITOR, Role.VIEWER])
+    role = ChoiceField([Role.EDITOR, Role.VIEWER])
 
 
 class LabelSerializer(serializers.ModelSerializer):
@@ -157,7 +159,7 @@ class BulkSerializer(serializers.Serializer):
     ACTIONS = ("archive", "unarchive", "pin", "unpin", "trash", "restore", "delete", "add_labels", "remove_labels")
 
     ids = IdListField(allow_empty=False, max_length=MAX_BULK)
-    action = serializers.ChoiceField(ACTIONS)
+    action = ChoiceField(ACTIONS)
     label_ids = IdListField(
         required=False,
         allow_empty=False,
@@ -223,4 +225,4 @@ class NoteImportSerializer(serializers.ModelSerializer):
 
 
 class ExportQuerySerializer(serializers.Serializer):
-    format = serializers.ChoiceField(["json", "markdown"], default="json")
+    format = ChoiceField(["json", "markdown"], default="json")

@@ -4,8 +4,10 @@ from typing import Any
 
 from django import forms
 from django.db.models import F
-from django_filters import CharFilter, Filter, FilterSet, MultipleChoiceFilter, OrderingFilter
+from django_filters import CharFilter, Filter, MultipleChoiceFilter, OrderingFilter
 from drf_spectacular.utils import extend_schema_field
+
+from config.choices import FilterSet
 
 from .columns import CHOICES, LENGTHS
 from .models import MAX_COUNT, ImportRun, Trend

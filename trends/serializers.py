@@ -4,6 +4,8 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from config.choices import ChoiceField
+
 from .columns import COLUMNS, FREE_TEXTS
 from .models import Impact, ImportRun, Readiness, RowError, Steepl, Trend
 
@@ -49,6 +51,8 @@ EXAMPLE_RUN = {
     ]
 )
 class TrendSerializer(serializers.ModelSerializer):
+    serializer_choice_field = ChoiceField
+
     class Meta:
         model = Trend
         fields = ("id", *COLUMNS, "uploaded_at")

@@ -186,7 +186,7 @@ function options(parts, chart, tone) {
 }
 
 // A label of at most two short lines, for a narrow chart.
-function lines(label, width = 16) {
+function lines(label, width = 18) {
   if (label.length <= width) return label;
   const cut = label.lastIndexOf(" ", width);
   if (cut < 4) return `${label.slice(0, width - 1)}…`;
