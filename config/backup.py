@@ -3,10 +3,12 @@
 The dump is a picture of one instant; the files are copied after it, so that every row of the picture has its file.
 """
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connection
 from django.utils import timezone
+
+from .caching import guarded, redis_client
 
 DUMP, FILES, ABOUT = "database.dump", "files", "about.json"
 
@@ -30,16 +34,49 @@ def tool(name: str) -> str:
     return found
 
 
-def _run(*command: str) -> None:
+def _environment() -> dict[str, str]:
     database = connection.settings_dict
-    environment = {
+    return {
         **os.environ,
         "PGHOST": str(database["HOST"]), "PGPORT": str(database["PORT"] or 5432), "PGUSER": database["USER"],
         "PGPASSWORD": database["PASSWORD"], "PGDATABASE": database["NAME"],
     }  # fmt: skip
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def _dump(file: Path) -> None:
+    command = [tool("pg_dump"), "--format=custom", "--no-owner", "--no-acl", f"--file={file}"]
+    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise CommandError(f"{Path(command[0]).name} failed: {done.stderr.strip()[-2000:]}")
+        raise CommandError(f"pg_dump failed: {done.stderr.strip()[-2000:]}")
+
+
+def _load(file: Path) -> None:
+    """Put a dump in the place of everything in the database, in one transaction.
+
+    Everything, and not only the tables that the dump knows: those of a later version would stand in the way when it is
+    migrated to again.
+    """
+    with tempfile.TemporaryFile() as said:
+        reader = subprocess.Popen(
+            [tool("pg_restore"), "--no-owner", "--no-acl", "--file=-", str(file)], stdout=subprocess.PIPE, stderr=said
+        )
+        writer = subprocess.Popen(
+            [tool("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null"],
+            stdin=subprocess.PIPE, stderr=said, env=_environment(),
+        )  # fmt: skip
+        if reader.stdout is None or writer.stdin is None:
+            raise TypeError("Both are pipes.")
+        with contextlib.suppress(BrokenPipeError), reader.stdout, writer.stdin:  # psql ends at the first error
+            writer.stdin.write(
+                b"SET client_min_messages = warning; BEGIN; DROP SCHEMA public CASCADE; CREATE SCHEMA public;\n"
+            )
+            shutil.copyfileobj(reader.stdout, writer.stdin)
+            if reader.wait() == 0:
+                # Only now: of a dump that cannot be read to its end nothing is kept.
+                writer.stdin.write(b"\nGRANT USAGE ON SCHEMA public TO PUBLIC; COMMIT;\n")
+        if reader.wait() | writer.wait():
+            said.seek(0)
+            raise CommandError(f"Nothing was restored: {said.read().decode(errors='replace').strip()[-2000:]}")
 
 
 def make(folder: Path) -> dict[str, object]:
@@ -52,7 +89,7 @@ def make(folder: Path) -> dict[str, object]:
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(mode=0o700, parents=True)
-    _run(tool("pg_dump"), "--format=custom", "--no-owner", "--no-acl", f"--file={part / DUMP}")
+    _dump(part / DUMP)
     local = not settings.AWS_STORAGE_BUCKET_NAME
     if local and Path(settings.FILES_DIR).exists():
         shutil.copytree(settings.FILES_DIR, part / FILES)
@@ -69,17 +106,16 @@ def make(folder: Path) -> dict[str, object]:
 def restore(folder: Path) -> dict[str, object]:
     """Put the backup in ``folder`` in the place of the present database and files; returns what was in it.
 
-    The database is restored in one transaction: it is the backup's, or it is untouched.
+    The database is restored in one transaction: it is the backup's, or it is untouched. Then Redis is emptied, but for
+    the broker's part: what it holds was read from the former database.
     """
     try:
         about = json.loads((folder / ABOUT).read_text())
     except (OSError, ValueError) as error:
         raise CommandError(f"{folder} is not a backup of Atrium: {ABOUT} cannot be read.") from error
     connection.close()
-    _run(
-        tool("pg_restore"), "--clean", "--if-exists", "--no-owner", "--no-acl", "--single-transaction",
-        f"--dbname={connection.settings_dict['NAME']}", str(folder / DUMP),
-    )  # fmt: skip
+    _load(folder / DUMP)
+    guarded(lambda: redis_client().flushdb())
     if (folder / FILES).is_dir() and not settings.AWS_STORAGE_BUCKET_NAME:
         shutil.copytree(folder / FILES, settings.FILES_DIR, dirs_exist_ok=True)
     return about

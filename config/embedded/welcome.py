@@ -26,7 +26,7 @@ def text(home: Path) -> str:
     Admin        {url}/admin/    its first account: {manage} createsuperuser
     Mail         {mail}
     CSV inbox    {_short(inbox)}    what is put there is imported as trends
-    Data, logs   {shown}    back up with: {manage} backup
+    Data, logs   {shown}    back up with: {manage} backup FOLDER
 
   Ctrl-C stops everything; nothing is lost. What the processes say follows.
 """

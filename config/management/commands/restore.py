@@ -7,7 +7,7 @@ from config import backup
 
 
 class Command(BaseCommand):
-    help = "Put a backup in the place of the present database and files. Stop web, worker and beat before."
+    help = "Put a backup in the place of the present database and files. Stop web, events, worker and beat before."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
