@@ -9,9 +9,13 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     if sys.argv[1:2] == ["up"]:  # makes the keys without which the settings do not load
         os.execv(sys.executable, [sys.executable, "-m", "config.embedded", *sys.argv[2:]])
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))  # says what to do; where in the settings it was found is no help
 
 
 if __name__ == "__main__":

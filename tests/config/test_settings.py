@@ -62,3 +62,11 @@ def test_every_fault_is_named_at_once():
 def test_debugging_needs_no_settings():
     done = start(DEBUG="true", SECRET_KEY=None, JWT_SIGNING_KEY=None, PUBLIC_URL=None, ALLOWED_HOSTS=None)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "doctor", "migrate"])
+def test_a_command_without_keys_says_what_to_do_and_shows_no_code(command):
+    done = start(command, SECRET_KEY=None)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Atrium does not start like this: SECRET_KEY must be")
+    assert done.stderr.count("\n") == 1
