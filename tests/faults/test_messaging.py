@@ -3,6 +3,8 @@
 What was acknowledged is in every recipient's history, once; and the streams hear of it without a hand laid on anything.
 """
 
+import http.client
+import itertools
 import json
 import threading
 import time
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from ..events.streams import Listener
+from ..events.streams import Event, Listener
 from ..waiting import wait_until
 from .house import House
 
@@ -39,8 +41,8 @@ class Person:
         headers = {**self.headers, **options.pop("headers", {})}
         return requests.request(method, f"{self.house.url}/api/v1/{path}", headers=headers, timeout=20, **options)
 
-    def send(self, body: str, **target: Any) -> int:
-        """Send as a good client does: with one key, again and again until there is an answer."""
+    def send(self, body: str, **target: Any) -> dict[str, Any]:
+        """Send as a good client does: with one key, again and again until there is an answer; returns the message."""
         key = str(uuid.uuid4())
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
@@ -50,20 +52,25 @@ class Person:
                 time.sleep(0.1)
                 continue
             if answer.status_code == 201:
-                return answer.json()["id"]
+                return answer.json()
             assert answer.status_code == 503, answer.text
             assert int(answer.headers["Retry-After"]) > 0
             time.sleep(0.1)
         raise AssertionError(f"{body} was not taken")
 
-    def history(self) -> list[str]:
-        bodies, after = [], 0
+    def history(self, after: int = 0) -> list[dict[str, Any]]:
+        messages: list[dict[str, Any]] = []
         while True:
-            page = self.ask("GET", "messages/", params={"after": after, "page_size": 200}).json()["results"]
+            answer = self.ask("GET", "messages/", params={"after": after, "page_size": 200})
+            assert answer.status_code == 200, answer.text
+            page = answer.json()["results"]
             if not page:
-                return bodies
-            bodies += [message["body"] for message in page]
+                return messages
+            messages += page
             after = page[-1]["id"]
+
+    def bodies(self) -> list[str]:
+        return [message["body"] for message in self.history()]
 
     def beat(self) -> None:
         assert self.ask("POST", "presence/").status_code == 200
@@ -79,56 +86,148 @@ def move_in(house: House, count: int) -> list[Person]:
     return [Person(house, code, access) for code, access in json.loads(said.strip().splitlines()[-1])]
 
 
-def write_while(people: list[Person], disturb: Callable[[], None], each: int = 15) -> list[str]:
-    """All write to all others while ``disturb`` does its worst; returns what was acknowledged."""
-    acknowledged: list[str] = []
+class Follower:
+    """A good client of the events: comes back with the id it saw last, and fetches what it missed where told to."""
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self.streamed: list[int] = []  # messages the stream has brought since the last resync
+        self.known: set[int] = set()
+        self.twice: set[int] = set()
+        self.streams = self.resyncs = 0
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self._follow, daemon=True)
+        self.thread.start()
+        wait_until(lambda: self.streams, what="a first stream")
+
+    def _follow(self) -> None:
+        last_id = ""
+        while not self.stop.is_set():
+            try:
+                stream = self.person.listen(last_id)
+            except (AssertionError, OSError, http.client.HTTPException):
+                stream = None
+            if stream is None or stream.status != 200:
+                self.stop.wait(0.1)
+                continue
+            self.streams += 1
+            taken = 0
+            while not self.stop.is_set() and (taken < len(stream.events) or not stream.ended.wait(0.02)):
+                for event in stream.events[taken:]:
+                    self._take(event)
+                    taken, last_id = taken + 1, event.id
+            stream.close()
+
+    def _take(self, event: Event) -> None:
+        if event.kind == "resync":
+            self.resyncs += 1
+            self.streamed.clear()
+            self._fetch()
+        elif event.kind == "message":
+            if event.data["id"] in self.streamed:
+                self.twice.add(event.data["id"])
+            self.streamed.append(event.data["id"])
+            self.known.add(event.data["id"])
+
+    def _fetch(self) -> None:
+        while not self.stop.is_set():
+            try:
+                self.known.update(message["id"] for message in self.person.history(max(self.known, default=0)))
+                return
+            except (AssertionError, requests.RequestException):
+                self.stop.wait(0.1)
+
+    def close(self) -> None:
+        self.stop.set()
+        self.thread.join(30)
+
+
+def write_while(people: list[Person], disturb: Callable[[], None]) -> dict[int, set[str]]:
+    """All write to all others, and now and then to everybody online, while ``disturb`` does its worst.
+
+    Returns what was acknowledged: each message's id, and the usercodes of its sender and recipients.
+    """
+    acknowledged: dict[int, set[str]] = {}
     failures: list[BaseException] = []
+    disturbed = threading.Event()
 
     def write(person: Person) -> None:
         others = [other.usercode for other in people if other is not person]
         try:
-            for n in range(each):
-                body = f"{person.usercode} {n}"
-                person.send(body, recipients=others)
-                acknowledged.append(body)
+            for n in itertools.count():
+                if n >= 40 and disturbed.is_set():
+                    return
+                sent = person.send(
+                    f"{person.usercode} {n}", **({"recipients": others} if n % 5 else {"broadcast": True})
+                )
+                acknowledged[sent["id"]] = {person.usercode, *(each["usercode"] for each in sent["recipients"])}
         except BaseException as error:  # the thread's end is seen below
             failures.append(error)
 
     threads = [threading.Thread(target=write, args=(person,)) for person in people]
     for thread in threads:
         thread.start()
-    disturb()
-    for thread in threads:
-        thread.join()
+    try:
+        disturb()
+    finally:
+        disturbed.set()
+        for thread in threads:
+            thread.join()
     assert not failures, failures
     return acknowledged
 
 
-def everything_arrived_once(people: list[Person], acknowledged: list[str]) -> None:
+def everything_arrived_once(people: list[Person], acknowledged: dict[int, set[str]]) -> None:
     for person in people:
-        history = person.history()
+        history = [message["id"] for message in person.history()]
         assert len(history) == len(set(history)), "nothing twice"
-        assert set(history) == set(acknowledged), "nothing lost, nothing else"
+        assert set(history) == {pk for pk, concerned in acknowledged.items() if person.usercode in concerned}
 
 
-def test_web_postgres_and_redis_killed_under_traffic(house):
-    web = house.start("web")
+def test_every_process_and_server_killed_under_traffic(house):
+    processes = {role: house.start(role) for role in ("web", "events", "worker", "beat")}
     people = move_in(house, 3)
+    followers = [Follower(person) for person in people]
+    resumed: list[list[int]] = []
+
+    def streams():
+        return sum(follower.streams for follower in followers)
 
     def disturb():
-        nonlocal web
-        for server in ("valkey", "postgres"):
+        for role in ("events", "worker", "valkey", "postgres", "web", "worker", "events"):
             time.sleep(0.5)  # traffic, not waiting
-            house.servers.kill(server)
-            time.sleep(0.5)
-            house.servers.revive(server)
-        time.sleep(0.5)
-        house.kill(web)
-        web = house.start("web")
+            before = streams()
+            if role in processes:
+                house.kill(processes[role])
+                processes[role] = house.start(role)
+            else:
+                house.servers.kill(role)
+                time.sleep(0.5)
+                house.servers.revive(role)
+            if role in ("events", "valkey"):
+                wait_until(lambda n=before: streams() >= n + 3, what="every client back on its stream")
+            if role == "events":
+                resumed.append([follower.resyncs for follower in followers])
 
-    acknowledged = write_while(people, disturb, each=40)
-    assert len(acknowledged) == 120
-    everything_arrived_once(people, acknowledged)
+    try:
+        acknowledged = write_while(people, disturb)
+        assert len(acknowledged) >= 120
+        assert any(len(concerned) == 3 for concerned in acknowledged.values())
+        unfinished = "SELECT 1 FROM messaging_broadcast WHERE done_at IS NULL"
+        wait_until(lambda: not house.sql(unfinished), timeout=60, what="every broadcast fanned out")
+        everything_arrived_once(people, acknowledged)
+        bodies = house.sql("SELECT count(*), count(DISTINCT body) FROM messaging_message")
+        assert bodies == [(len(acknowledged), len(acknowledged))], (
+            "nothing sent twice, nothing that was not acknowledged"
+        )
+        for follower in followers:
+            mine = {pk for pk, concerned in acknowledged.items() if follower.person.usercode in concerned}
+            wait_until(lambda known=follower.known, all_=mine: known == all_, what="every message known to the client")
+            assert not follower.twice
+        assert resumed[0] == [0, 0, 0], "while Redis lives, streams are resumed whole"
+    finally:
+        for follower in followers:
+            follower.close()
 
 
 def test_a_worker_killed_in_a_broadcast_leaves_it_to_the_next(house):
@@ -151,7 +250,7 @@ def test_a_worker_killed_in_a_broadcast_leaves_it_to_the_next(house):
     wait_until(lambda: house.sql("SELECT 1 FROM messaging_broadcast WHERE done_at IS NOT NULL"), timeout=60)
     assert house.sql("SELECT count(*), count(DISTINCT recipient_id) FROM messaging_messagerecipient") == [(3, 3)]
     for person in people:
-        assert person.history() == ["to everybody"]
+        assert person.bodies() == ["to everybody"]
 
 
 def test_streams_catch_up_after_redis_and_the_events_process_were_killed(house):
@@ -183,7 +282,7 @@ def test_streams_catch_up_after_redis_and_the_events_process_were_killed(house):
     wait_until(lambda: listening(bob), what="a stream after Redis is back")
     stream = bob.listen(stream.last_id)
     assert stream.events[0].kind == "resync" or stream.bodies() == ["three"]
-    assert bob.history() == ["one", "two", "three"]
+    assert bob.bodies() == ["one", "two", "three"]
     # The sweep brings what could not be told then, and what comes now is told at once.
     ada.send("four", recipients=[bob.usercode])
     stream.wait_for(lambda: stream.bodies()[-1:] == ["four"])
