@@ -71,8 +71,7 @@ def once(request: Request, action: Callable[[], Response]) -> Response | HttpRes
     where = {"user_id": request.user.pk, "endpoint": f"{request.method} {request.path}"[:200], "key": key}
     with transaction.atomic():
         # A concurrent request with this key makes the insert wait for that one's commit, and then insert nothing.
-        _, created = IdempotencyKey.objects.get_or_create(**where, defaults={"fingerprint": asked})
-        record = IdempotencyKey.objects.get(**where)
+        record, created = IdempotencyKey.objects.get_or_create(**where, defaults={"fingerprint": asked})
         if created:
             response = action()
             IdempotencyKey.objects.filter(pk=record.pk).update(
