@@ -99,7 +99,6 @@ FLOW: dict[str, dict[str, Step]] = {
         "PUT /api/v1/notes/{id}/reminder/": Step(whole={"remind_at": "2099-01-01T09:00:00+01:00"}),
         "DELETE /api/v1/notes/{id}/reminder/": Step(),
         "POST /api/v1/notes/import/": Step(file="takeout.zip", save={"notes_import_id": "id"}),
-        "POST /api/v1/notes/imports/": Step(file="takeout.zip"),
         "GET /api/v1/notes/imports/": Step(),
         "GET /api/v1/notes/imports/{id}/": Step(),
         "GET /api/v1/notes/export/": Step(query={"format": "json"}),

@@ -242,7 +242,10 @@ imports = extend_schema_view(
         examples=got("A page of imports", EXAMPLE_IMPORT),
     ),
     retrieve=extend_schema(summary="Watch an import of notes", examples=got("An import", EXAMPLE_IMPORT)),
-    create=extend_schema(
+)
+
+new_import = extend_schema_view(
+    post=extend_schema(
         summary="Import notes from Google Keep",
         description="The zip that takeout.google.com makes, read by a worker; nothing is imported twice.",
         request={"multipart/form-data": shapes.NoteArchiveSerializer},

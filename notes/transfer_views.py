@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from rest_framework import status
@@ -16,7 +15,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from config import storage
 from config.idempotency import once
-from config.throttling import UploadThrottle
+from config.throttling import UploadThrottle, UserThrottle
 
 from . import docs, export
 from .models import NoteImport
@@ -26,34 +25,37 @@ from .services.importing import ArchiveTooLarge, start_import
 FORM_OVERHEAD = 2**20  # bytes of a multipart body around its file
 
 
-@docs.imports
-class ImportViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
-    """The caller's imports. They are not cached: their counts move while a worker reads."""
-
-    queryset = NoteImport.objects.all()
-    serializer_class = NoteImportSerializer
+@docs.new_import
+class NewImportView(APIView):
     parser_classes = [MultiPartParser]
-    filter_backends: list = []
-    lookup_value_converter = "int"
+    throttle_classes = [UserThrottle, UploadThrottle]
 
-    def get_queryset(self) -> Any:
-        return super().get_queryset().filter(user=self.request.user, pk__lte=MAX_ID)
-
-    def get_throttles(self) -> list:
-        return [*super().get_throttles(), *([UploadThrottle()] if self.action == "create" else [])]
-
-    def create(self, request: Request) -> Response | HttpResponse:
+    def post(self, request: Request) -> Response | HttpResponse:
         # Before the body is read: what is too large anyway need not be taken in.
         if int(request.META.get("CONTENT_LENGTH") or 0) > settings.NOTES_IMPORT_MAX_MB * 2**20 + FORM_OVERHEAD:
             raise ArchiveTooLarge
         asked = NoteArchiveSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         key = storage.provisional_key("note-imports", ".zip")
-        return once(request, lambda: self.start(asked.validated_data["file"], key))
 
-    def start(self, file: UploadedFile, key: str) -> Response:
-        row = start_import(user=self.request.user, file=file, key=key)
-        return Response(self.get_serializer(row).data, status=status.HTTP_202_ACCEPTED)
+        def start() -> Response:
+            row = start_import(user=request.user, file=asked.validated_data["file"], key=key)
+            return Response(NoteImportSerializer(row, context={"request": request}).data, status.HTTP_202_ACCEPTED)
+
+        return once(request, start)
+
+
+@docs.imports
+class ImportViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
+    """The caller's imports. They are not cached: their counts move while a worker reads."""
+
+    queryset = NoteImport.objects.all()
+    serializer_class = NoteImportSerializer
+    filter_backends: list = []
+    lookup_value_converter = "int"
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(user=self.request.user, pk__lte=MAX_ID)
 
 
 @docs.exports

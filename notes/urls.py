@@ -11,7 +11,7 @@ router.register("notes", views.NoteViewSet, basename="note")
 router.register("labels", views.LabelViewSet, basename="label")
 
 urlpatterns = [
-    path("notes/import/", transfer_views.ImportViewSet.as_view({"post": "create"}), name="note-import-create"),
+    path("notes/import/", transfer_views.NewImportView.as_view(), name="note-import-create"),
     path("notes/export/", transfer_views.ExportView.as_view(), name="note-export"),
     path("labels/<int:pk>/notes/", views.LabelNotesViewSet.as_view({"get": "list"}), name="label-notes"),
     *router.urls,

@@ -209,6 +209,11 @@ def test_too_large_is_413_and_no_file_is_400(owner, settings):
     assert send(owner, zip_of(TAKEOUT)).status_code == 413
 
 
+def test_the_list_of_imports_is_for_reading(owner):
+    answer = owner.post(IMPORTS, {"file": upload(zip_of(TAKEOUT))}, format="multipart")
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD, OPTIONS")
+
+
 def test_an_import_is_seen_by_nobody_else(api, owner, stranger):
     pk = send(owner, zip_of(TAKEOUT)).json()["id"]
     assert stranger.get(f"{IMPORTS}{pk}/").status_code == 404
