@@ -12,7 +12,7 @@ from pathlib import Path
 from config.embedded import servers
 
 HERE = Path(__file__).parent
-NOT_BENCHMARKS = {"__main__", "harness", "apps", "plain_notes", "trends_apps", "trends_data"}
+NOT_BENCHMARKS = {"__main__", "harness", "apps", "listeners", "plain_notes", "trends_apps", "trends_data"}
 
 
 def names() -> list[str]:

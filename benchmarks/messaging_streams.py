@@ -1,12 +1,15 @@
 """A thousand open streams: what they cost, what they leave of the API, and how soon a message is there."""
 
-import asyncio
+import http.client
+import json
 import os
 import statistics
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -18,52 +21,47 @@ from accounts import tokens as account_tokens
 from accounts.models import User
 from config import tickets
 
-from .harness import ROOT, Bench, free_port
+from .harness import ROOT, Bench, Server, free_port
 from .messaging_sending import people
 
 STREAMS = 1000
 
 
-class Crowd:
-    """So many clients with an open stream each, in a thread of their own; notes when each event comes."""
+class Listener:
+    """One client with an open stream, in a thread of its own; notes when each message comes."""
 
-    def __init__(self, users: list[User]) -> None:
-        self.users = users
-        self.open = 0
+    def __init__(self, user: User) -> None:
         self.arrived: dict[bytes, float] = {}
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-        self.thread.start()
+        where = urlsplit(ticket(user))
+        self.connection = http.client.HTTPConnection(where.hostname or "", where.port)
+        self.connection.request("GET", f"{where.path}?{where.query}")
+        self.response = self.connection.getresponse()
+        assert self.response.status == 200
+        threading.Thread(target=self._listen, daemon=True).start()
 
-    def connect(self) -> None:
-        gate = asyncio.Semaphore(50)
-        self.tasks = [asyncio.run_coroutine_threadsafe(self._listen(user, gate), self.loop) for user in self.users]
-        deadline = time.monotonic() + 60
-        while self.open < len(self.users):
-            assert time.monotonic() < deadline, f"{self.open} of {len(self.users)} streams are open"
-            time.sleep(0.05)
-
-    def leave(self) -> None:
-        async def cancel() -> None:
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-        asyncio.run_coroutine_threadsafe(cancel(), self.loop).result(30)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(10)
-
-    async def _listen(self, user: User, gate: asyncio.Semaphore) -> None:
-        async with gate:
-            where = urlsplit(ticket(user))
-            reader, writer = await asyncio.open_connection(where.hostname, where.port)
-            writer.write(f"GET {where.path}?{where.query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-            assert b" 200 " in await reader.readline()
-            self.open += 1
-        while line := await reader.readline():
+    def _listen(self) -> None:
+        while line := self.response.readline():
             if line.startswith(b"data: ") and b'"body":"' in line:
                 self.arrived[line.partition(b'"body":"')[2].partition(b'"')[0]] = time.perf_counter()
+
+
+@contextmanager
+def crowd(users: list[User]) -> Iterator[None]:
+    """As many clients with an open stream each, in a process of their own."""
+    listeners = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.listeners", str(len(users))],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert listeners.stdin
+    assert listeners.stdout
+    try:
+        listeners.stdin.writelines(f"{ticket(user)}\n" for user in users)
+        listeners.stdin.flush()
+        assert listeners.stdout.readline() == "open\n"
+        yield
+    finally:
+        listeners.stdin.close()
+        listeners.wait(30)
 
 
 def ticket(user: User) -> str:
@@ -88,53 +86,31 @@ def run(bench: Bench) -> None:
             _, access, _ = account_tokens.start_session(user=ada)
             call = server.get("/api/v1/messages/unread/", {"Authorization": f"Bearer {access}"})
             before = _cost(events.pid)
-            crowd = Crowd([bob, *users[1:]])
-            crowd.connect()
-            time.sleep(2)
-            idle = _cost(events.pid)
-            time.sleep(watched := 5 if bench.quick else 30)  # two comments to each, and some looks at who is online
-            later = _cost(events.pid)
-            bench.table(
-                f"The events process with {count:,} open streams",
-                ("", "value"),
-                [
-                    ("memory without, MB", f"{before[0] / 1e6:.0f}"),
-                    ("memory with, MB", f"{idle[0] / 1e6:.0f}"),
-                    ("kB a stream", f"{(idle[0] - before[0]) / count / 1e3:.1f}"),
-                    ("processor while idle", f"{(later[1] - idle[1]) / watched * 100:.1f} %"),
-                ],
-            )
-            _latency(bench, server.url, crowd, ada, bob)
-            # In turn, so that a slow moment of the machine hits both.
-            rates: list[tuple[float, float]] = []
-            for _ in range(5):
-                with_streams = _rate(bench, call)
-                crowd.leave()
-                without = _rate(bench, call)
-                rates.append((with_streams, without))
-                crowd = Crowd([bob, *users[1:]])
-                crowd.connect()
-            crowd.leave()
-            ratios = sorted(one / other for one, other in rates)
-            with_streams, without = (statistics.median(column) for column in zip(*rates, strict=True))
-            bench.table(
-                "The API's throughput, one client (medians of 5 turns)",
-                ("", "requests/s"),
-                [
-                    (f"with {count:,} streams open", f"{with_streams:,.0f}"),
-                    ("without", f"{without:,.0f}"),
-                    ("with / without", f"{ratios[2]:.3f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"),
-                ],
-            )
+            with crowd(users[1:]):
+                listener = Listener(bob)
+                time.sleep(2)
+                idle = _cost(events.pid)
+                time.sleep(watched := 5 if bench.quick else 30)  # two comments to each, some looks at who is online
+                later = _cost(events.pid)
+                bench.table(
+                    f"The events process with {count:,} open streams",
+                    ("", "value"),
+                    [
+                        ("memory without, MB", f"{before[0] / 1e6:.0f}"),
+                        ("memory with, MB", f"{idle[0] / 1e6:.0f}"),
+                        ("kB a stream", f"{(idle[0] - before[0]) / count / 1e3:.1f}"),
+                        ("processor while idle", f"{(later[1] - idle[1]) / watched * 100:.1f} %"),
+                    ],
+                )
+                _latency(bench, server.url, listener, count, ada, bob)
+                _throughput(bench, server, call, events.pid, count)
     finally:
         if events.poll() is None:
             events.terminate()
             events.wait(15)
 
 
-def _latency(bench: Bench, url: str, crowd: Crowd, ada: User, bob: User) -> None:
-    import json
-
+def _latency(bench: Bench, url: str, listener: Listener, count: int, ada: User, bob: User) -> None:
     taken = []
     _, access, _ = account_tokens.start_session(user=ada)
     session = requests.Session()
@@ -149,10 +125,10 @@ def _latency(bench: Bench, url: str, crowd: Crowd, ada: User, bob: User) -> None
         assert answer.status_code == 201, answer.text
         answered = time.perf_counter()
         deadline = time.monotonic() + 10
-        while mark.encode() not in crowd.arrived:
+        while mark.encode() not in listener.arrived:
             assert time.monotonic() < deadline, "the message did not come"
             time.sleep(0.0005)
-        arrived = crowd.arrived[mark.encode()]
+        arrived = listener.arrived[mark.encode()]
         taken.append((arrived - started, arrived - answered))
     rows = []
     for name, values in (
@@ -160,12 +136,52 @@ def _latency(bench: Bench, url: str, crowd: Crowd, ada: User, bob: User) -> None
         ("after the POST's answer", sorted(each[1] for each in taken)),
     ):
         rows.append((name, *(f"{bench.percentile(values, percent) * 1000:.1f}" for percent in (50, 99))))
-    bench.table(f"A message on the other's stream, {len(crowd.users):,} being open", ("", "p50 ms", "p99 ms"), rows)
+    bench.table(f"A message on the other's stream, {count:,} being open", ("", "p50 ms", "p99 ms"), rows)
 
 
-def _rate(bench: Bench, call: object) -> float:
-    taken = bench.latencies(call, seconds=4)  # type: ignore[arg-type]
-    return len(taken) / sum(taken)
+def _throughput(bench: Bench, server: Server, call: Callable[[], object], events: int, count: int) -> None:
+    """The API's rate while the events process works and while it is stopped, second by second in turn.
+
+    Stopped it costs nothing, as if no stream were open. What it would have done in that second it does in the next: the
+    turns with streams bear the double of their cost.
+    """
+    turns = 5 if bench.quick else 60
+    rates: list[tuple[float, float]] = []
+    spent, requests_made = [0.0, 0.0], [0, 0]
+    family = [psutil.Process(events), *psutil.Process(events).children(recursive=True)]
+    try:
+        for turn in range(turns):
+            pair = [0.0, 0.0]
+            for stopped in (turn % 2, 1 - turn % 2):
+                for process in family:
+                    process.suspend() if stopped else process.resume()
+                began = server.cpu_seconds()
+                taken = bench.latencies(call, seconds=5 if bench.quick else 1)  # of which --quick takes a fifth
+                spent[stopped] += server.cpu_seconds() - began
+                requests_made[stopped] += len(taken)
+                pair[stopped] = len(taken) / sum(taken)
+            rates.append((pair[0], pair[1]))
+    finally:
+        for process in family:
+            process.resume()
+    ratios = [one / other for one, other in rates]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    cost = [seconds / made * 1e6 for seconds, made in zip(spent, requests_made, strict=True)]
+    error = statistics.stdev(ratios) / len(ratios) ** 0.5
+    bench.table(
+        f"The API's throughput, one client (medians of {turns} pairs of a second each)",
+        ("", f"with {count:,} streams", "without", "with / without", "middle half", "mean, standard error"),
+        [
+            (
+                "requests/s",
+                *(f"{statistics.median(column):,.0f}" for column in zip(*rates, strict=True)),
+                f"{middle:.3f}",
+                f"{low:.3f}-{high:.3f}",
+                f"{statistics.mean(ratios):.3f} ± {error:.3f}",
+            ),
+            ("processor µs a request, web", *(f"{each:,.0f}" for each in cost), f"{cost[0] / cost[1]:.3f}", "", ""),
+        ],
+    )
 
 
 def _cost(pid: int) -> tuple[int, float]:
