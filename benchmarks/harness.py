@@ -23,8 +23,8 @@ class Server:
     def __init__(self, url: str, process: subprocess.Popen) -> None:
         self.url, self.process = url, process
 
-    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Callable[[], bytes]:
-        """A call that gets ``path`` over one connection kept open; raises unless the answer is 200 or 304.
+    def get(self, path: str | Callable[[], str], headers: Mapping[str, str] | None = None) -> Callable[[], bytes]:
+        """A call that gets ``path``, or what it says, over one connection; raises unless the answer is 200 or 304.
 
         Of the answer's head it reads the status and the length alone: a client that understands all of it would take as
         long as a fast server, and every ratio would come out nearer to one.
@@ -32,13 +32,13 @@ class Server:
         parts = urlsplit(self.url)
         fields = {"Host": parts.netloc, **(headers or {})}
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        asked = f"GET {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1")
         connection = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=60)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
         def call() -> bytes:
-            connection.sendall(asked)
-            return _read_answer(connection, path)
+            target = path if isinstance(path, str) else path()
+            connection.sendall(f"GET {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1"))
+            return _read_answer(connection, target)
 
         return call
 
