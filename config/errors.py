@@ -161,15 +161,8 @@ class _NotFound(APIException):
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if isinstance(exception, django_errors.RequestDataTooBig):
-        return JsonResponse(
-            {
-                "type": "client_error",
-                "errors": [{"code": "too_large", "detail": "The request is too large.", "attr": None}],
-            },
-            status=413,
-        )
-    return _answer(request, _BadRequest())
+    too_large = isinstance(exception, django_errors.RequestDataTooBig)
+    return _answer(request, PayloadTooLarge() if too_large else _BadRequest())
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -25,7 +25,7 @@ class NotInTrash(Conflict):
 
 @transaction.atomic
 def create_note(*, owner: User, label_ids: Collection[int] = (), **content: Any) -> Note:
-    """A new note of ``owner``; ``content`` is title, body, items, color. Raises labelling.UnknownLabels."""
+    """A new note of ``owner``; ``content`` is title, body, items, color. Unknown labels are a validation error."""
     now = timezone.now()
     note = Note.objects.create(owner=owner, created_at=now, updated_at=now, **content)
     membership = Membership.objects.create(user=owner, note=note, role=Role.OWNER, updated_at=now)
