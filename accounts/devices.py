@@ -8,6 +8,18 @@ from django.utils import timezone
 
 from config import clients
 
+# Signs of a program and of a system in a User-Agent, and what a mail calls them. The first that is found counts: most
+# browsers name others as well.
+PROGRAMS = {
+    "Edg": "Edge", "OPR/": "Opera", "SamsungBrowser": "Samsung Internet", "Firefox/": "Firefox", "FxiOS": "Firefox",
+    "CriOS": "Chrome", "Chrome/": "Chrome", "Safari/": "Safari", "PostmanRuntime": "Postman", "curl/": "curl",
+    "python-": "a Python program", "okhttp": "an Android program", "CFNetwork": "a program of Apple's kind",
+}  # fmt: skip
+SYSTEMS = {
+    "iPhone": "an iPhone", "iPad": "an iPad", "Android": "Android", "Windows": "Windows", "Macintosh": "a Mac",
+    "CrOS": "ChromeOS", "Linux": "Linux",
+}  # fmt: skip
+
 
 class Device(NamedTuple):
     ip: str | None = None
@@ -21,9 +33,20 @@ class Device(NamedTuple):
         """How a mail names it: ``asked_from``, ``asked_with`` and ``asked_at`` (now, where nothing else is given)."""
         return {
             "asked_from": self.ip or "an unknown address",
-            "asked_with": self.user_agent or "an unknown program",
+            "asked_with": self.program,
             "asked_at": f"{at or timezone.now():%d %B %Y, %H:%M} UTC",
         }
+
+    @property
+    def program(self) -> str:
+        """Such as ``Firefox on Linux``.
+
+        In words of ours alone: whoever asks for a mail to somebody else writes the User-Agent, and must not write lines
+        of that mail by it.
+        """
+        program = next((name for sign, name in PROGRAMS.items() if sign in self.user_agent), "an unknown program")
+        system = next((name for sign, name in SYSTEMS.items() if sign in self.user_agent), "")
+        return f"{program} on {system}" if system else program
 
     def near(self, ip: str | None) -> bool:
         """Whether ``ip`` is of the same network (a /24, or a /64 of IPv6), as one home or office has it."""

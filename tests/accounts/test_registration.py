@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
+from accounts.devices import Device
 from accounts.models import AccountLink, User, UserProfile
 from config.models import OutgoingMail
 
@@ -219,22 +220,47 @@ def test_a_forged_host_never_reaches_a_mail(api, smtp, settings):
 
 
 def test_the_mail_has_two_parts_and_says_who_asked_from_where(api, smtp):
-    api.post(f"{AUTH}register/", NEW, HTTP_USER_AGENT="Browser/1.0", REMOTE_ADDR="192.0.2.7")
+    firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0"
+    api.post(f"{AUTH}register/", NEW, HTTP_USER_AGENT=firefox, REMOTE_ADDR="192.0.2.7")
     mails.send_all()
     (message,) = smtp.messages
     html = message.get_body(("html",)).get_content()
     for part in (mails.text_of(message), html):
         assert "192.0.2.7" in part
-        assert "Browser/1.0" in part
+        assert "with Firefox on Linux" in part
         assert mails.url_in(message) in part
         assert "If it was not you" in part
 
 
-def test_markup_in_a_user_agent_stays_text_in_the_mail(api, smtp):
-    api.post(f"{AUTH}register/", NEW, HTTP_USER_AGENT="<img src=x>\r\nBcc: all@example.org")
+@pytest.mark.parametrize(
+    "said, told",
+    [
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 "
+         "Safari/537.36 Edg/140.0.0.0", "Edge on Windows"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 "
+         "Safari/605.1.15", "Safari on a Mac"),
+        ("Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile "
+         "Safari/537.36", "Chrome on Android"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 "
+         "Mobile/15E148 Safari/604.1", "Safari on an iPhone"),
+        ("curl/8.14.1", "curl"),
+        ("Browser/1.0", "an unknown program"),
+        ("", "an unknown program"),
+    ],
+)  # fmt: skip
+def test_a_program_is_told_by_its_name(said, told):
+    assert Device("192.0.2.7", said).program == told
+
+
+def test_whoever_asks_for_a_mail_writes_no_line_of_it(api, smtp):
+    """A mail goes to whatever address is named, so the User-Agent must not carry a message of the one who asks."""
+    said = "your account is lost, sign in at https://evil.example/ <img src=x>\r\nBcc: all@example.org"
+    api.post(f"{AUTH}register/", NEW, HTTP_USER_AGENT=said)
     mails.send_all()
     (message,) = smtp.messages
-    assert "<img src" not in message.get_body(("html",)).get_content()
+    for part in (mails.text_of(message), message.get_body(("html",)).get_content()):
+        assert "evil" not in part
+        assert "<img src=x" not in part
     assert message["Bcc"] is None
 
 
