@@ -68,7 +68,8 @@ def test_a_client_that_comes_back_gets_what_it_missed_once(ada, bob, listen):
 def test_a_new_stream_begins_now_and_can_be_resumed_before_its_first_event(ada, bob, listen):
     ada.send("long ago", bob)
     his = listen(bob)
-    assert [event.kind for event in his.events] == ["ready"]
+    assert his.events[0].kind == "ready"
+    assert his.bodies() == []
     his.close()
     ada.send("missed", bob)
     again = listen(bob, last_event_id=his.last_id)
@@ -85,7 +86,7 @@ def test_a_gap_that_is_too_old_is_said(ada, bob, listen):
     for n in range(events.KEPT * 3):
         events.publish([bob.user.pk], "note", {"n": n})
     again = listen(bob, last_event_id=last)
-    assert [event.kind for event in again.events] == ["resync"]
+    assert again.events[0].kind == "resync"
     ada.send("after", bob)
     again.wait_for(again.bodies)
     assert again.bodies() == ["after"]
