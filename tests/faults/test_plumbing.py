@@ -109,6 +109,23 @@ def test_while_postgres_is_away_it_is_503_and_within_ten_seconds_of_its_return_a
 
 
 @pytest.mark.timeout(240)
+def test_a_beat_that_starts_while_postgres_is_away_begins_when_it_is_back(build_house, smtp: Inbox):
+    house = build_house(**use_mail_server(smtp))
+    house.start("web")
+    (person,) = make_people(house, 1)
+    ask_for_resets(house, [person])
+    house.redis().flushall()
+    house.servers.kill("postgres")
+    beat = house.start("beat")
+    house.start("worker")
+    wait_until(lambda: house.log("beat").count("outage") >= 3, timeout=60, what="beat asking again")
+    house.servers.revive("postgres")
+    wait_until(lambda: smtp.messages, timeout=60, what="the mail that only beat's sweep could find")
+    assert beat.poll() is None
+    assert "Traceback" not in house.log("beat")
+
+
+@pytest.mark.timeout(240)
 def test_a_redis_that_hangs_does_not_hold_requests(house: House):
     house.start("web")
     make_people(house, 1)
