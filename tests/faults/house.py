@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,11 @@ class House:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def start(self, role: str, **extra: str) -> subprocess.Popen:
-        """Start ``web``, ``events``, ``worker`` or ``beat``; the first two are waited for."""
+    def start(self, role: str, *, inside: Sequence[str] = (), **extra: str) -> subprocess.Popen:
+        """Start ``web``, ``events``, ``worker`` or ``beat``, by the command ``inside``; waits for the first two."""
         log = (self.folder / f"{role}-{len(self.processes)}.log").open("wb")
         process = subprocess.Popen(
-            [sys.executable, "-m", "config.processes", role],
+            [*inside, sys.executable, "-m", "config.processes", role],
             cwd=ROOT, env=self.environment(**extra), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import random
 import resource
+import subprocess
 import time
 from pathlib import Path
 
@@ -111,8 +112,57 @@ def test_a_file_that_is_still_being_written_is_left_alone_until_it_is_whole(buil
         assert (house.folder / "backup" / name).read_bytes() == data
 
 
+def disk(folder: Path, size: str) -> list[str]:
+    """The command that runs another one with a file system of ``size`` at ``folder``, which only that one sees."""
+    mount = 'mount -t tmpfs -o size="$0" tmpfs "$1"; shift; exec "$@"'
+    return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", mount, size, str(folder)]
+
+
+@pytest.fixture
+def may_mount(tmp_path: Path) -> None:
+    """Skips where the machine lets nobody have a file system of their own."""
+    try:
+        tried = subprocess.run([*disk(tmp_path, "1m"), "true"], capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    if tried.returncode:
+        pytest.skip(f"no file system of one's own here: {tried.stderr.strip()}")
+
+
 @pytest.mark.timeout(200)
-def test_a_full_backup_disk_only_delays(build_house):
+@pytest.mark.usefixtures("may_mount")
+def test_a_backup_disk_that_is_full_only_delays(build_house):
+    house = build_house(TRENDS_SETTLE="0", TRENDS_INTERVAL="1")
+    backup = house.folder / "backup"
+    backup.mkdir()
+    large = content("large", good=4_000)
+    assert len(large) > 400_000
+    house.start("beat")
+    worker = house.start("worker", inside=disk(backup, "400k"))
+    seen_by_worker = Path(f"/proc/{worker.pid}/root{backup}")
+
+    drop(house, "large.csv", large)
+    wait_until(
+        lambda: house.sql("SELECT 1 FROM trends_importrun WHERE error LIKE %s", "The backup%No space left%"),
+        timeout=60, what="the reason on the run",
+    )  # fmt: skip
+    drop(house, "small.csv", content("small"))
+    wait_until(lambda: stored(house).get("small") == GOOD, timeout=60, what="the file that has room")
+    assert "large" not in stored(house)
+    assert [path.name for path in seen_by_worker.iterdir() if path.suffix == ".csv"] == ["small.csv"]
+
+    subprocess.run(
+        ["nsenter", "--target", str(worker.pid), "--user", "--mount", "--preserve-credentials",
+         "mount", "-o", "remount,size=8m", str(backup)],
+        check=True,
+    )  # fmt: skip
+    wait_until(lambda: finished(house, 2), timeout=60, what="the large file")
+    assert stored(house) == {"large": 4_000, "small": GOOD}
+    assert (seen_by_worker / "large.csv").read_bytes() == large
+
+
+@pytest.mark.timeout(200)
+def test_a_limit_on_what_a_worker_may_write_only_delays(build_house):
     house = build_house(TRENDS_SETTLE="0", TRENDS_INTERVAL="1")
     house.start("beat")
     worker = house.start("worker")
