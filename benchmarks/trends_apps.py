@@ -1,4 +1,4 @@
-"""The page of trends served in other ways, each inside the same middleware, throttles and URLs as the product's own."""
+"""The page of trends served in other ways, each behind the same middleware and with the same filters as ours."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path

@@ -1,4 +1,14 @@
-"""The cached list beside the same page served otherwise, its 304s, and its latency while an import runs."""
+"""The cached list beside the same page served otherwise, its 304s, and its latency while an import runs.
+
+All on one server with the product's own middleware, URLs and settings, the same page of the same rows, and each asked
+for by nobody in particular over one connection that stays open:
+
+- cached (ours): kept bytes, good as of the last commit, which one query in Postgres asserts each time;
+- ModelSerializer, uncached: what the framework gives by itself, each time anew;
+- cache_page inside the view: Django's cache around the same view's method, so that its throttles still count;
+- cache_page outside the view: around the whole view, which nothing throttles then; either is stale for two minutes;
+- bare Django view: two bytes, no query, the same middleware. No view can be faster than that.
+"""
 
 import http.client
 import statistics
@@ -61,7 +71,9 @@ def compare(bench: Bench, server: Server) -> None:
         "cache_page outside the view": server.get(f"/bench/cache_page_outside/{PAGE}"),
         "bare Django view": server.get("/bench/bare/"),
     }
-    bench.compare("A list of trends", calls)
+    times = bench.compare("A list of trends", calls)
+    floor = times["ModelSerializer, uncached"] / times["bare Django view"]
+    bench.say(f"\n  Of the uncached page's time a view that does nothing takes 1/{floor:.1f}.")
     processor_time(bench, server, calls)
 
 
