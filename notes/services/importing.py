@@ -28,7 +28,8 @@ from ..models import MAX_LABELS_A_PERSON, Label, Membership, MembershipLabel, No
 from ..text import label_key
 from .access import forget_reads
 
-STEP = 250  # notes a transaction
+STEP = 250  # notes a transaction, or fewer
+STEP_BYTES = 12 * 2**20  # unpacked; to store them takes twelve times as much memory
 MAX_PROBLEMS = 100
 # What Takeout puts beside the notes: pages of the same notes, the labels' list, pictures, sounds.
 BESIDE_NOTES = (
@@ -101,8 +102,7 @@ def _step(row: NoteImport) -> None:
 def _read_some(row: NoteImport, file: BinaryIO) -> None:
     archive = archives.open_checked(file)
     names = _notes_in(archive)
-    batch = names[row.processed : row.processed + STEP]
-    notes, problems = _parse(archive, batch)
+    taken, notes, problems = _parse(archive, names[row.processed : row.processed + STEP])
     if row.processed == 0:
         strays = _strays(archive)
         problems = [problem(name, "stray_file", "This is no part of a Keep archive.") for name in strays] + problems
@@ -111,10 +111,10 @@ def _read_some(row: NoteImport, file: BinaryIO) -> None:
     created, unlabelled = store_notes(row.user, notes)
     problems += unlabelled
     row.total = len(names)
-    row.processed += len(batch)
+    row.processed += taken
     row.created += created
     row.duplicates += len(notes) - created
-    row.rejected += len(batch) - len(notes)
+    row.rejected += taken - len(notes)
     row.problems = (row.problems + problems)[:MAX_PROBLEMS]
     over = row.processed >= row.total
     row.status = NoteImport.Status.PROCESSING
@@ -143,14 +143,21 @@ def _strays(archive: zipfile.ZipFile) -> list[str]:
     return [entry.filename for entry in files if not entry.filename.lower().endswith(BESIDE_NOTES)]
 
 
-def _parse(archive: zipfile.ZipFile, names: Iterable[str]) -> tuple[list[keep.KeepNote], list[dict[str, str]]]:
+def _parse(archive: zipfile.ZipFile, names: Iterable[str]) -> tuple[int, list[keep.KeepNote], list[dict[str, str]]]:
+    """The first of ``names``, as many as a step may hold: how many that is, their notes, and what is wrong with others."""
+    taken, size = 0, 0
     notes, problems = [], []
     for name in names:
+        if size >= STEP_BYTES:
+            break
+        taken += 1
         try:
-            notes.append(keep.parse(archives.read(archive, name)))
+            content = archives.read(archive, name)
+            size += len(content)
+            notes.append(keep.parse(content))
         except (keep.NotANote, archives.BadArchive) as error:
             problems.append(problem(name, error.code, str(error)))
-    return notes, problems
+    return taken, notes, problems
 
 
 def problem(file: str, code: str, detail: str) -> dict[str, str]:

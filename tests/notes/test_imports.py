@@ -298,6 +298,20 @@ def test_the_counts_move_and_a_step_is_never_done_twice(owner, monkeypatch):
     assert Note.objects.count() == 5
 
 
+def test_a_step_ends_where_its_notes_become_many_bytes(owner, monkeypatch):
+    """Some hundred kilobytes of archive unpack to as much as a worker must not hold at once."""
+    monkeypatch.setattr(importing, "STEP_BYTES", 20_000)
+    notes = {f"{n}.json": keep_note(title=str(n), textContent="x" * 9_000) for n in range(7)}
+    send(owner, zip_of({**notes, "2a.json": b"{" * 9_000}))
+    seen = []
+    for _ in range(4):
+        importing.work_on_imports(limit=1)
+        (row,) = owner.get(IMPORTS).json()["results"]
+        seen.append((row["status"], row["processed"], row["created"], row["rejected"]))
+    end = "completed_with_errors"
+    assert seen == [("processing", 3, 3, 0), ("processing", 6, 5, 1), (end, 8, 7, 1), (end, 8, 7, 1)]
+
+
 def test_a_repeated_request_gets_the_first_answer(owner):
     content = zip_of(TAKEOUT)
     first = send(owner, content, headers={"Idempotency-Key": "one"})
