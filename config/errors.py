@@ -18,6 +18,7 @@ from drf_standardized_errors.handler import ExceptionHandler as StandardizedHand
 from kombu.exceptions import OperationalError as BrokerError
 from rest_framework import status
 from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.response import Response
 
 logger = structlog.get_logger(__name__)
 
@@ -102,6 +103,11 @@ class ExceptionHandler(StandardizedHandler):
             logger.warning("value_out_of_range", detail=str(exc)[:200])
             return ValidationError("A value is out of range.")
         return super().convert_known_exceptions(exc)
+
+    def report_exception(self, exc: APIException, response: Response) -> None:
+        """What is away is said in one line for each request; it is no fault of ours to be traced or reported."""
+        if not isinstance(exc, ServiceUnavailable):
+            super().report_exception(exc, response)
 
     def get_headers(self, exc: APIException) -> dict:
         headers = super().get_headers(exc)

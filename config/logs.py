@@ -74,6 +74,11 @@ class RequestMiddleware(StructlogMiddleware):
         response["X-Request-ID"] = request_id
         return response
 
+    def _process_exception(self, request: HttpRequest, exception: Exception) -> None:
+        """An outage is answered with 503, and said in a line of its own; it is no fault whose place is to be found."""
+        if not _is_outage(exception):
+            super()._process_exception(request, exception)
+
     @staticmethod
     def format_request(request: HttpRequest) -> str:
         return f"{request.method} {request.path}"
@@ -110,29 +115,43 @@ def name_process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMap
 
 
 class PlainOutages(logging.Filter):
-    """Has Celery say in one line that its broker is away: where in its code it came upon that is no news to anybody."""
+    """Has Celery say in one line that its broker or Postgres is away: where it came upon that is no news to anybody."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith(("celery", "kombu")):
+        if not record.name.startswith(("celery", "kombu", "django_celery_beat")):
             return True
+        vars(record).pop("data", None)  # of a failed task: its traceback once more
         said = record.getMessage()
         if record.exc_info and _is_outage(record.exc_info[1]):
             error = record.exc_info[1]
             said = said.partition("\n")[0]
-            if str(error) not in said:
+            if str(error) not in said and type(error).__name__ not in said:
                 said = f"{said} {type(error).__name__}: {error}"
-            record.msg, record.args, record.exc_info, record.exc_text = said, (), None, None
-        elif not record.exc_info:
+            record.exc_info = record.exc_text = None
+        if not record.exc_info:
             record.msg, record.args = " ".join(said.split()), ()
         return True
 
 
 def _is_outage(error: BaseException | None) -> bool:
+    """Whether ``error``, or what a library has made it of, is that Postgres, Redis or RabbitMQ is away."""
     while error is not None:
-        if isinstance(error, BROKER_OUTAGES):
+        if isinstance(error, BROKER_OUTAGES) or _is_lost_connection(error):
             return True
-        error = error.__cause__ or error.__context__
+        # Celery wraps without naming the cause; elsewhere what was raised meanwhile is a fault of its own.
+        wrapped = error.__context__ if type(error).__module__.startswith("celery") else None
+        error = error.__cause__ or wrapped
     return False
+
+
+def _is_lost_connection(error: BaseException) -> bool:
+    """Whether psycopg2 says that Postgres is away: it has no code of an answer then, or that of a server going down."""
+    if (
+        type(error).__module__.partition(".")[0] != "psycopg2"
+    ):  # which the events process, that logs too, has no use for
+        return False
+    code = getattr(error, "pgcode", None)
+    return code.startswith(("57P", "08")) if code else type(error).__name__ in ("OperationalError", "InterfaceError")
 
 
 class _Console:

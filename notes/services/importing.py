@@ -144,7 +144,7 @@ def _strays(archive: zipfile.ZipFile) -> list[str]:
 
 
 def _parse(archive: zipfile.ZipFile, names: Iterable[str]) -> tuple[int, list[keep.KeepNote], list[dict[str, str]]]:
-    """The first of ``names``, as many as a step may hold: how many that is, their notes, and what is wrong with others."""
+    """Of ``names`` the first that a step may hold: how many these are, their notes, and what is wrong with others."""
     taken, size = 0, 0
     notes, problems = [], []
     for name in names:

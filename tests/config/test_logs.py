@@ -11,7 +11,9 @@ import kombu.exceptions
 import pytest
 import redis.exceptions
 from celery.beat import SchedulingError
+from django.db import OperationalError
 
+from accounts.services import registration
 from config import logs
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJlc2lnbmF0dXJl"
@@ -75,6 +77,25 @@ def test_console_lines_begin_with_time_and_process():
     assert words[1:3] == ["worker", "INFO"]
     assert "hello" in words
     assert "number=3" in words
+
+
+def test_a_request_that_met_an_outage_is_two_lines_without_a_traceback(api, caplog, monkeypatch):
+    def away(*_, **__):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(registration, "register", away)
+    caplog.set_level(logging.INFO)
+    body = {"email": "ada@example.org", "username": "ada", "password": "correct horse battery"}
+    assert api.post("/api/v1/auth/register/", body).status_code == 503
+    said = [(line.msg["event"], line.msg.get("code")) for line in caplog.records if isinstance(line.msg, dict)]
+    assert said == [("outage", None), ("request_finished", 503)]
+    assert not [line for line in caplog.records if line.exc_info]
+
+
+def test_a_fault_met_while_something_is_away_is_told_with_its_place():
+    fault = KeyError("a fault of ours")
+    fault.__context__ = redis.exceptions.ConnectionError("gone")
+    assert record_of("celery.app.trace", fault, "Task failed").exc_info[1] is fault
 
 
 def record_of(logger, error, message="Task failed:\n%s", *args):

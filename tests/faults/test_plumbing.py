@@ -101,6 +101,8 @@ def test_while_postgres_is_away_it_is_503_and_within_ten_seconds_of_its_return_a
     login = requests.post(f"{house.url}/api/v1/auth/login/", json={"email": "a@b.org", "password": "x"}, timeout=20)
     assert (login.status_code, login.json()["errors"][0]["code"]) == (503, "service_unavailable")
     assert requests.get(f"{house.url}/healthz/", timeout=20).status_code == 200
+    for role in ("web", "worker", "beat"):
+        assert "Traceback" not in house.log(role)
     house.servers.revive("postgres")
     returned = time.monotonic()
     wait_until(house.ready, timeout=10, what="readiness after Postgres' return")
