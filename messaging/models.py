@@ -98,6 +98,10 @@ class MessageRecipient(models.Model):
                 fields=["recipient", "-message"], name="messagerecipient_broadcast", include=["withheld"],
                 condition=Q(broadcast=True),
             ),
+            models.Index(
+                fields=["recipient", "-message"], name="messagerecipient_orphaned", include=["withheld"],
+                condition=Q(sender=None),
+            ),
         )  # fmt: skip
 
     def __str__(self) -> str:

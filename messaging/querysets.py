@@ -66,10 +66,11 @@ class History:
         peer: "User | None" = None,
         unread: bool = False,
         broadcast: bool = False,
+        from_deleted: bool = False,
     ) -> None:
-        self.user, self.peer, self.broadcast = user, peer, broadcast
+        self.user, self.peer, self.broadcast, self.from_deleted = user, peer, broadcast, from_deleted
         self.arms: list[QuerySet] = []
-        if box != "inbox" and not unread:
+        if box != "inbox" and not (unread or from_deleted):
             self.arms += self._sent()
         if box != "sent":
             self.arms += self._received(unread)
@@ -92,7 +93,10 @@ class History:
             rows = rows.filter(sender=self.peer)
         if self.broadcast:
             rows = rows.filter(broadcast=True)
-        return [rows.annotate(feed=F("message_id")), self._announced(to=self.user, by=self.peer)]
+        announced = self._announced(to=self.user, by=self.peer)
+        if self.from_deleted:
+            rows, announced = rows.filter(sender=None), announced.filter(message__sender=None)
+        return [rows.annotate(feed=F("message_id")), announced]
 
     @staticmethod
     def _announced(*, to: "User", by: "User | None") -> QuerySet:

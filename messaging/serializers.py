@@ -93,6 +93,9 @@ class HistoryQuerySerializer(serializers.Serializer):
     box = ChoiceField(["inbox", "sent"], required=False, help_text="Only what was received, or sent.")
     unread = serializers.BooleanField(required=False, default=False, help_text="Only what the caller has yet to read.")
     broadcast = serializers.BooleanField(required=False, default=False, help_text="Only broadcasts.")
+    from_deleted = serializers.BooleanField(
+        required=False, default=False, help_text="Only what was received of people whose accounts are gone."
+    )
     after = serializers.IntegerField(
         required=False, min_value=0, max_value=BIGGEST_ID,
         help_text="Oldest first from behind this message's id. Nothing that comes later is ever before it.",
@@ -107,14 +110,29 @@ class HistoryQuerySerializer(serializers.Serializer):
         )
         return {"with": peer, **super().get_fields()}
 
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        return one_peer(data)
+
+
+def one_peer(data: dict[str, Any]) -> dict[str, Any]:
+    if data["from_deleted"] and "with" in data:
+        raise serializers.ValidationError({"from_deleted": "Somebody with a usercode has an account."}, "two_peers")
+    return data
+
 
 class ReadSerializer(serializers.Serializer):
     up_to = serializers.IntegerField(min_value=0, max_value=BIGGEST_ID, help_text="The id of the last message read.")
     broadcast = serializers.BooleanField(required=False, default=False, help_text="Only broadcasts.")
+    from_deleted = serializers.BooleanField(
+        required=False, default=False, help_text="Only messages of people whose accounts are gone."
+    )
 
     def get_fields(self) -> dict[str, serializers.Field]:
         peer = serializers.CharField(required=False, max_length=20, help_text="Only messages of this usercode.")
         return {**super().get_fields(), "with": peer}
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        return one_peer(data)
 
 
 class UnreadSerializer(serializers.Serializer):

@@ -210,9 +210,15 @@ def shapes_for(*, viewer: User, message_ids: Sequence[int]) -> list[dict[str, An
 
 @transaction.atomic
 def mark_read(
-    *, reader: User, up_to: int, peer: User | None = None, broadcast: bool = False, only: int | None = None
+    *,
+    reader: User,
+    up_to: int,
+    peer: User | None = None,
+    broadcast: bool = False,
+    from_deleted: bool = False,
+    only: int | None = None,
 ) -> int:
-    """Note that ``reader`` has read what they received up to a message, of everybody or of ``peer``; or ``only`` one.
+    """Note that ``reader`` has read what they received up to a message: all of it, what fits the rest, or ``only`` one.
 
     Tells the senders (not those of broadcasts, to whom thousands would report at once) and the reader's other devices.
     Returns how many remain unread.
@@ -222,6 +228,8 @@ def mark_read(
         rows = rows.filter(sender=peer)
     if broadcast:
         rows = rows.filter(broadcast=True)
+    if from_deleted:
+        rows = rows.filter(sender=None)
     if only is not None:
         rows = rows.filter(message_id=only)
     # Locked in one order, so that two windows of one person cannot wait for each other.

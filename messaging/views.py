@@ -50,9 +50,8 @@ class MessageListView(generics.GenericAPIView):
         query.is_valid(raise_exception=True)
         asked = query.validated_data
         peer = person_by_code(asked["with"]) if "with" in asked else None
-        history = History(
-            request.user, box=asked.get("box"), peer=peer, unread=asked["unread"], broadcast=asked["broadcast"]
-        )
+        narrowed = {name: asked[name] for name in ("unread", "broadcast", "from_deleted")}
+        history = History(request.user, box=asked.get("box"), peer=peer, **narrowed)
         ids = self.paginator.paginate_history(history, request, after=asked.get("after"))
         return self.paginator.get_paginated_response(services.shapes_for(viewer=request.user, message_ids=ids))
 
@@ -147,6 +146,7 @@ class ReadView(APIView):
             up_to=asked.validated_data["up_to"],
             peer=person_by_code(code) if code is not None else None,
             broadcast=asked.validated_data["broadcast"],
+            from_deleted=asked.validated_data["from_deleted"],
         )
         return Response({"unread": left})
 

@@ -118,6 +118,10 @@ class Migration(migrations.Migration):
             model_name='messagerecipient',
             index=models.Index(condition=models.Q(('broadcast', True)), fields=['recipient', '-message'], include=('withheld',), name='messagerecipient_broadcast'),
         ),
+        migrations.AddIndex(
+            model_name='messagerecipient',
+            index=models.Index(condition=models.Q(('sender', None)), fields=['recipient', '-message'], include=('withheld',), name='messagerecipient_orphaned'),
+        ),
         migrations.AddConstraint(
             model_name='messagerecipient',
             constraint=models.UniqueConstraint(fields=('message', 'recipient'), name='messagerecipient_once'),

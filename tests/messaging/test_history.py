@@ -3,6 +3,7 @@ import threading
 import pytest
 from django.db import connection, connections
 
+from messaging import services
 from messaging.models import Message
 from messaging.querysets import History
 
@@ -153,6 +154,38 @@ def test_a_deleted_account_leaves_its_messages(ada, bob):
     assert (message["body"], message["sender"]) == ("I was here", None)
 
 
+def test_what_deleted_accounts_wrote_can_be_asked_for_and_read(ada, bob, eve):
+    ada.send("I was here", bob)
+    eve.send("I am here", bob)
+    bob.send("Both of you", ada, eve)
+    ada.user.delete()
+    assert bob.bodies(from_deleted=True) == bob.bodies(from_deleted=True, unread=True) == ["I was here"]
+    assert bob.bodies(from_deleted=True, box="sent") == []
+    assert eve.bodies(from_deleted=True) == []
+    up_to = bob.history()[0]["id"]
+    answer = bob.client.post(f"{URL}read/", {"up_to": up_to, "from_deleted": True}, format="json")
+    assert answer.json() == {"unread": 1}
+    assert bob.bodies(unread=True) == ["I am here"]
+
+
+def test_a_broadcast_of_a_deleted_account_is_one_of_theirs_before_its_rows_are_made(ada, bob):
+    for each in (ada, bob):
+        each.beat()
+    ada.send("Farewell")
+    ada.user.delete()
+    assert bob.bodies(from_deleted=True) == ["Farewell"]
+    services.fan_out_broadcasts()
+    assert bob.bodies(from_deleted=True) == ["Farewell"]
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_nobody_is_both_deleted_and_somebody(ada, bob, method):
+    asked = {"from_deleted": "true", "with": bob.code, "up_to": 1}
+    answer = bob.client.get(URL, asked) if method == "get" else bob.client.post(f"{URL}read/", asked, format="json")
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["attr"] == "from_deleted"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_every_list_is_a_range_of_an_index(ada, bob, eve):
     """With many rows about, no part of any history is a scan, a sort or a filter of them."""
@@ -167,6 +200,7 @@ def test_every_list_is_a_range_of_an_index(ada, bob, eve):
             SELECT id, CASE WHEN id %% 20 = 0 THEN %(bob)s ELSE %(eve)s END, sender_id, broadcast, false,
                 CASE WHEN id %% 100 > 0 THEN now() END, CASE WHEN id %% 100 > 0 THEN now() END
             FROM messaging_message;
+            UPDATE messaging_messagerecipient SET sender_id = NULL WHERE id %% 1000 = 0;
             """,
             {"ada": ada.user.pk, "bob": bob.user.pk, "eve": eve.user.pk},
         )
@@ -179,6 +213,7 @@ def test_every_list_is_a_range_of_an_index(ada, bob, eve):
         History(bob.user, box="inbox"),
         History(ada.user, box="sent"),
         History(bob.user, unread=True),
+        History(bob.user, from_deleted=True),
         History(bob.user, broadcast=True),
         History(ada.user, broadcast=True),
     ):

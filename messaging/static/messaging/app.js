@@ -2,7 +2,8 @@
 import { $ } from "./dom.js";
 import { ListView } from "./list-view.js";
 import { Outbox } from "./outbox.js";
-import { EVERYONE, Store } from "./store.js";
+import { SeveralView } from "./several-view.js";
+import { DELETED, EVERYONE, Store } from "./store.js";
 import { Stream } from "./stream.js";
 import { ThreadView } from "./thread-view.js";
 import { toast } from "../atrium/toast.js";
@@ -14,6 +15,7 @@ const outbox = new Outbox(me.usercode);
 const stream = new Stream(["message", "deleted", "read", "presence"]);
 const thread = new ThreadView(store, outbox);
 const list = new ListView(store, { open, outbox });
+new SeveralView(store, { send: (body, codes) => outbox.add(body, codes) });
 const bodyLength = $("body").maxLength;
 const drafts = new Map();
 let begun = false;
@@ -57,7 +59,7 @@ async function show() {
     thread.close();
   } else {
     try {
-      if (code !== EVERYONE && !store.people.has(code)) await store.find(code);
+      if (![EVERYONE, DELETED].includes(code) && !store.people.has(code)) await store.find(code);
     } catch (error) {
       toast(error.status === 404 ? `Nobody has the code ${code}.` : error.message, "warn");
       $("panes").classList.remove("reading");
@@ -66,7 +68,7 @@ async function show() {
     thread.open(code);
     $("body").value = drafts.get(code) ?? "";
     drawComposer();
-    if (matchMedia("(pointer: fine)").matches) $("body").focus();
+    if (code !== DELETED && matchMedia("(pointer: fine)").matches) $("body").focus();
     else $("thread-title").focus();
   }
   list.current = code || null;
@@ -76,7 +78,7 @@ async function show() {
 addEventListener("hashchange", show);
 $("back").addEventListener("click", () => (location.hash = ""));
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && thread.code && !event.defaultPrevented) location.hash = "";
+  if (event.key === "Escape" && thread.code && !event.defaultPrevented && !document.querySelector("dialog[open]")) location.hash = "";
 });
 
 $("find").addEventListener("submit", async (event) => {
@@ -127,14 +129,18 @@ $("composer").addEventListener("submit", (event) => {
   drafts.delete(thread.code);
   drawComposer();
   thread.arrived(true);
-  outbox.add(body, thread.code === EVERYONE ? "" : thread.code);
+  outbox.add(body, thread.code === EVERYONE ? [] : [thread.code]);
   $("body").focus();
 });
 
 outbox.addEventListener("changed", () => redraw("thread"));
-outbox.addEventListener("sent", ({ detail }) => {
-  store.receive(detail.message);
+outbox.addEventListener("sent", ({ detail: { entry, message } }) => {
+  store.receive(message);
   redraw("thread");
+  if (entry.to.length > 1) toast(`Sent to ${message.recipients.map((each) => each.username).join(", ")}.`, "ok");
+});
+outbox.addEventListener("refused", ({ detail: { entry, error } }) => {
+  if (!entry.to.includes(thread.code) && entry.to.length) toast(`Not sent: ${error.message}`, "warn");
 });
 outbox.addEventListener("delayed", ({ detail }) => banner(detail));
 outbox.addEventListener("signed-out", () => banner({ status: 401 }));

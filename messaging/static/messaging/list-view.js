@@ -1,6 +1,6 @@
 // The left side: who is online, and the conversations with what was last said in them.
 import { $, avatar, clock, h, icon, reconcile } from "./dom.js";
-import { EVERYONE } from "./store.js";
+import { DELETED, EVERYONE } from "./store.js";
 
 export class ListView {
   constructor(store, { open, outbox }) {
@@ -84,9 +84,10 @@ export class ListView {
 
   #person({ code, last, person, online }) {
     const text = last.deleted_at ? "Message deleted" : last.body.replace(/\s+/g, " ");
+    const gone = code === DELETED;
     return [
-      avatar(person, "", online),
-      code === this.store.me.usercode ? "You" : person.username,
+      gone ? h("span.avatar", { "aria-hidden": "true" }, icon("user")) : avatar(person, "", online),
+      gone ? "Deleted accounts" : code === this.store.me.usercode ? "You" : person.username,
       h("span.line.muted", {}, last.mine && code !== this.store.me.usercode ? h("span", {}, "You: ") : null, text),
       h("time.muted.small", { dateTime: last.created_at }, clock.short(last.created_at)),
     ];

@@ -24,7 +24,7 @@ export class Outbox extends EventTarget {
     addEventListener("online", () => this.flush());
   }
 
-  // `to` is a usercode, or "" for everybody online.
+  // `to` is a list of usercodes, empty for everybody online.
   add(body, to) {
     const entry = { key: newKey(), body, to, written_at: new Date().toISOString(), failed: "" };
     this.waiting.push(entry);
@@ -37,8 +37,9 @@ export class Outbox extends EventTarget {
   // My own message has come by the stream, before the answer or instead of it. What waits is then no longer shown, and
   // is sent once more all the same: that is how to be sure, and the key sees to it that nothing doubles.
   arrived({ body, broadcast, recipients, created_at }) {
-    const to = broadcast ? "" : recipients.length === 1 ? recipients[0].usercode : null;
-    const entry = this.waiting.find((each) => each.tried && !each.arrived && each.body === body && each.to === to);
+    const target = (codes) => [...codes].sort().join();
+    const to = broadcast ? "" : target(recipients.map((each) => each.usercode));
+    const entry = this.waiting.find((each) => each.tried && !each.arrived && each.body === body && target(each.to) === to);
     if (!entry) return;
     entry.arrived = created_at;
     this.#write();
@@ -79,7 +80,7 @@ export class Outbox extends EventTarget {
 
   async #send(entry) {
     entry.tried = true;
-    const target = entry.to ? { recipients: [entry.to] } : { broadcast: true };
+    const target = entry.to.length ? { recipients: entry.to } : { broadcast: true };
     try {
       const { data } = await api("/api/v1/messages/", {
         method: "POST",
@@ -102,6 +103,7 @@ export class Outbox extends EventTarget {
       if (kept) Object.assign(kept, { failed: error.message, refused: true });
       this.#write();
       this.#changed();
+      this.dispatchEvent(new CustomEvent("refused", { detail: { entry, error } }));
       if (error.status === 401 || error.status === 403) this.dispatchEvent(new CustomEvent("signed-out"));
       return true;
     }

@@ -2,7 +2,8 @@
 // It asks the API and tells "changed" with the part that has; the views read from it and draw.
 import { api } from "../atrium/api.js";
 
-export const EVERYONE = "everyone"; // usercodes are upper case, so this is nobody's
+export const EVERYONE = "everyone"; // usercodes are upper case, so this is nobody's, nor is the next
+export const DELETED = "deleted"; // all whose accounts are gone: nothing tells them apart any more
 const PAGE = 50;
 const CATCH_UP_PAGES = 10; // of 200; whoever was away for longer begins anew
 
@@ -28,14 +29,16 @@ export class Store extends EventTarget {
   // --- Loading ------------------------------------------------------------------------------------------------------
 
   async begin() {
-    const [conversations, unread, blocks, newest] = await Promise.all([
+    const [conversations, unread, blocks, newest, orphans] = await Promise.all([
       api("/api/v1/conversations/"),
       api("/api/v1/messages/unread/"),
       api("/api/v1/blocks/"),
       api("/api/v1/messages/?page_size=1"),
+      api("/api/v1/messages/?from_deleted=true&page_size=1"),
     ]);
     this.blocked = new Set(blocks.data.map((each) => each.usercode));
     this.#learnConversations(conversations.data);
+    for (const message of orphans.data.results) this.conversations.set(DELETED, { last: message, unread: 0 });
     this.#learnUnread(unread.data);
     this.synced = newest.data.results[0]?.id ?? 0;
     this.changed("conversations");
@@ -60,8 +63,7 @@ export class Store extends EventTarget {
     for (const conversation of this.conversations.values()) conversation.unread = 0;
     this.unreadBroadcasts = 0;
     for (const { usercode, count, broadcasts } of by_sender) {
-      if (!usercode) continue;
-      const conversation = this.conversations.get(usercode);
+      const conversation = this.conversations.get(usercode ?? DELETED);
       if (conversation) conversation.unread = count;
       this.unreadBroadcasts += broadcasts;
     }
@@ -97,7 +99,7 @@ export class Store extends EventTarget {
   }
 
   async #load(code, thread) {
-    const first = code === EVERYONE ? "broadcast=true" : `with=${code}`;
+    const first = { [EVERYONE]: "broadcast=true", [DELETED]: "from_deleted=true" }[code] ?? `with=${code}`;
     const { data } = await api(thread.next ?? `/api/v1/messages/?${first}&page_size=${PAGE}`);
     for (const message of data.results) this.#keep(thread, message);
     // The link names the site as PUBLIC_URL does; this page may have come by another of its names.
@@ -142,8 +144,10 @@ export class Store extends EventTarget {
 
   // A message from the stream, a page or an answer; `count` where it is news.
   receive(message, { count = true } = {}) {
+    // An event that was late may bring what was taken back since.
+    if (this.#takenBack.has(message.id)) message = { ...message, body: "", deleted_at: message.deleted_at ?? new Date().toISOString() };
     const mine = message.sender?.usercode === this.me.usercode;
-    const peers = mine ? message.recipients.map((each) => each.usercode) : message.sender ? [message.sender.usercode] : [];
+    const peers = mine ? message.recipients.map((each) => each.usercode) : [message.sender?.usercode ?? DELETED];
     let news = false;
     for (const code of message.broadcast ? [...peers, EVERYONE] : peers) {
       const thread = this.threads.get(code);
@@ -175,6 +179,7 @@ export class Store extends EventTarget {
   }
 
   #counted = new Set();
+  #takenBack = new Set();
 
   #isNew(message, mine) {
     const toMe = !mine || message.recipients.some((each) => each.usercode === this.me.usercode);
@@ -182,6 +187,7 @@ export class Store extends EventTarget {
   }
 
   deleted({ id }) {
+    this.#takenBack.add(id);
     for (const [code, { messages }] of this.threads) {
       const message = messages.get(id);
       if (!message) continue;
@@ -200,16 +206,18 @@ export class Store extends EventTarget {
       this.refreshUnread().catch(() => {}); // the next news brings the counts too
       return;
     }
-    const thread = this.threads.get(reader.usercode);
-    if (!thread) return;
-    for (const message of thread.messages.values()) {
-      if (message.id < from || message.id > up_to || message.sender?.usercode !== this.me.usercode) continue;
-      const recipients = message.recipients.map((each) =>
-        each.usercode === reader.usercode ? { ...each, read_at: each.read_at ?? new Date().toISOString() } : each,
-      );
-      thread.messages.set(message.id, { ...message, recipients });
+    // What went to several stands in the thread of each of them.
+    for (const [code, { messages }] of this.threads) {
+      for (const message of messages.values()) {
+        if (message.id < from || message.id > up_to || message.sender?.usercode !== this.me.usercode) continue;
+        if (!message.recipients.some((each) => each.usercode === reader.usercode && !each.read_at)) continue;
+        const recipients = message.recipients.map((each) =>
+          each.usercode === reader.usercode ? { ...each, read_at: new Date().toISOString() } : each,
+        );
+        messages.set(message.id, { ...message, recipients });
+        this.changed("thread", { code });
+      }
     }
-    this.changed("thread", { code: reader.usercode });
   }
 
   // --- Presence -----------------------------------------------------------------------------------------------------
@@ -246,7 +254,7 @@ export class Store extends EventTarget {
     const now = new Date().toISOString();
     for (const message of unread) this.thread(code).messages.set(message.id, { ...message, read_at: now });
     const up_to = Math.max(...unread.map((message) => message.id));
-    const which = code === EVERYONE ? { broadcast: true } : { with: code };
+    const which = { [EVERYONE]: { broadcast: true }, [DELETED]: { from_deleted: true } }[code] ?? { with: code };
     try {
       await api("/api/v1/messages/read/", { method: "POST", body: { up_to, ...which } });
     } catch (error) {

@@ -1,6 +1,6 @@
 // The right side: one conversation, its messages from the oldest loaded to the newest, and what is being sent.
 import { $, avatar, clock, h, icon, reconcile } from "./dom.js";
-import { EVERYONE } from "./store.js";
+import { DELETED, EVERYONE } from "./store.js";
 import { toast } from "../atrium/toast.js";
 
 const NEAR_END = 80; // pixels from the end within which the view keeps following it
@@ -53,6 +53,8 @@ export class ThreadView {
   drawHead() {
     if (!this.code) return;
     const everyone = this.code === EVERYONE;
+    $("composer").hidden = this.code === DELETED;
+    if (this.code === DELETED) return this.#drawDeletedHead();
     const person = this.store.people.get(this.code);
     const self = this.code === this.store.me.usercode;
     const online = this.store.online.has(this.code);
@@ -71,9 +73,16 @@ export class ThreadView {
     $("body").placeholder = everyone ? "Write to everyone online" : blocked ? "You have blocked this person" : "Write a message";
   }
 
+  #drawDeletedHead() {
+    $("thread-title").textContent = "Deleted accounts";
+    $("thread-avatar").replaceChildren(h("span.avatar", { "aria-hidden": "true" }, icon("user")));
+    $("thread-about").textContent = "What people wrote whose accounts are gone. It can be read, and not be answered.";
+    $("block").hidden = true;
+  }
+
   get waiting() {
-    const to = this.code === EVERYONE ? "" : this.code;
-    return this.outbox.waiting.filter((entry) => entry.to === to && !entry.arrived);
+    const concerns = this.code === EVERYONE ? (to) => to.length === 0 : (to) => to.includes(this.code);
+    return this.outbox.waiting.filter((entry) => concerns(entry.to) && !entry.arrived);
   }
 
   draw() {
@@ -122,7 +131,7 @@ export class ThreadView {
     if (message.deleted_at) {
       return h(classes, {}, h("div.bubble.gone", {}, h("span.visually-hidden", {}, `${who}: `), "Message deleted", this.#stamp(message, false)));
     }
-    const shown = this.code === EVERYONE && !mine;
+    const shown = (this.code === EVERYONE || this.code === DELETED) && !mine;
     return h(
       classes,
       { tabIndex: mine ? 0 : -1 },
@@ -138,7 +147,7 @@ export class ThreadView {
   }
 
   #stamp(message, mine) {
-    const badge = message.broadcast && this.code !== EVERYONE ? h("span.to-all", {}, icon("broadcast"), "to everyone") : null;
+    const badge = this.#badge(message);
     const stamp = h("span.stamp", {}, badge, h("time", { dateTime: message.created_at, title: clock.full(message.created_at) }, clock.time(message.created_at)));
     if (mine && message.broadcast) {
       stamp.append(h("span", {}, message.recipient_count === 1 ? "to 1 person" : `to ${message.recipient_count} people`));
@@ -149,6 +158,14 @@ export class ThreadView {
       stamp.append(h(`span.tick${all ? ".read" : ""}`, { title: words }, icon(read ? "check-twice" : "check"), h("span.visually-hidden", {}, words)));
     }
     return stamp;
+  }
+
+  // That others have the message too: everybody online, or the several it was written to.
+  #badge({ broadcast, recipients, recipient_count }) {
+    if (broadcast) return this.code === EVERYONE ? null : h("span.to-all", {}, icon("broadcast"), "to everyone");
+    if (recipient_count < 2) return null;
+    const names = recipients.map((each) => each.username).join(", ");
+    return h("span.to-all", { title: names }, icon("users"), `to ${recipient_count} people`, h("span.visually-hidden", {}, `: ${names}`));
   }
 
   #deleteButton(message) {
