@@ -72,7 +72,7 @@ class Request:
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.receive, self._send = receive, send
         self.method, self.path = scope["method"], scope["path"]
-        self.query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20)
+        self.query = parse_qs(scope["query_string"].decode("latin-1"))
         self.headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         self.request_id = sane_request_id(self.headers.get(b"x-request-id", ""))
         self.origins = {settings.PUBLIC_URL, *settings.CORS_ALLOWED_ORIGINS}
@@ -110,6 +110,8 @@ class Request:
             # A browser that comes back by itself names the event it saw last in a header.
             last = self.headers.get(b"last-event-id") or ticket.last_event_id
             whole = await hub.open(stream, last)
+            if stream.reason == "session_ended":
+                return await self.bad_ticket()
             gone = asyncio.create_task(self.disconnected(stream))
             if ticket.wait is None:
                 await self.stream(stream, whole)

@@ -15,10 +15,11 @@ import redis.exceptions
 from django.db import transaction
 from django.db.models.functions import Now
 
+from . import tickets
 from .caching import guarded, redis_client
 from .codecs import dumps
 from .models import OutgoingEvent
-from .wire import CHANNEL, EXPIRES, KEPT, SENT
+from .wire import CHANNEL, EXPIRES, KEPT, SENT, ended_key
 
 BATCH = 1000  # people told by one call of the script, which Redis serves in a few milliseconds
 SWEEP_AFTER = timedelta(seconds=3)  # by then the process that wrote the row has sent it, or never will
@@ -65,11 +66,6 @@ def end_sessions(session_ids: Iterable[object]) -> None:
         publish_all([OutgoingEvent(user_ids=[], kind="end", data=" ".join(ids))])
 
 
-def end_user(user_id: int, *, keep: object = None) -> None:
-    """Close after the commit all streams of a person, but those opened in the session ``keep``."""
-    publish_all([OutgoingEvent(user_ids=[], kind="end-user", data=f"{user_id} {keep or ''}".strip())])
-
-
 def tell_processes(kind: str, data: str) -> None:
     """Tell the events processes something of their own after the commit: that ``blocks`` of a person have changed."""
     publish_all([OutgoingEvent(user_ids=[], kind=kind, data=data)])
@@ -103,7 +99,13 @@ def _send_all(rows: list[OutgoingEvent]) -> None:
 def _send(row: OutgoingEvent) -> None:
     client = redis_client()
     if not row.user_ids:
-        client.publish(CHANNEL, f"{row.kind} {row.data}")
+        with client.pipeline() as pipe:
+            if row.kind == "end":
+                # A ticket may have been given out before, and be presented only now.
+                for session in row.data.split():
+                    pipe.set(ended_key(session), 1, ex=2 * tickets.SECONDS)
+            pipe.publish(CHANNEL, f"{row.kind} {row.data}")
+            pipe.execute()
         return
     script = client.register_script(_SCRIPT)
     body = f"atrium:event:{row.key.hex}"

@@ -25,6 +25,7 @@ QUEUE = 256  # events that a client may lag behind before it is dropped
 STREAMS_A_PERSON = 20  # tabs and devices; one more closes the oldest
 TICK = 5.0  # seconds between two looks at who is online and whether Redis is still the same
 BODIES = 2000  # bodies of events kept at hand: many people are told the same
+AHEAD = 60.0  # seconds by which Redis' clock may be ahead of this one
 MANY = 100  # people who come or go at once; above, clients are told to fetch the list
 
 # An epoch lasts for as long as Redis has lost nothing: a restart may have, and a flush has.
@@ -168,22 +169,15 @@ class Hub:
                 self._wake.set()
         elif kind == "end":
             ended = set(data.split())
-            self._close(self.streams(), lambda stream: stream.session in ended)
-        elif kind == "end-user":
-            user_id, _, keep = data.partition(" ")
-            self._close(self.people.get(int(user_id), ()), lambda stream: stream.session != keep)
+            for stream in self.streams():
+                if stream.session in ended:
+                    stream.close("session_ended")
         elif kind == "hidden":
             user_id, _, hidden = data.partition(" ")
             for stream in self.people.get(int(user_id), ()):
                 self._hide(stream, wire.parse_ids(hidden))
         elif kind == "presence":
             self._look.set()
-
-    @staticmethod
-    def _close(streams: Iterable[Stream], ends: Any) -> None:
-        for stream in list(streams):
-            if ends(stream):
-                stream.close("session_ended")
 
     # --- Streams ------------------------------------------------------------------------------------------------------
 
@@ -228,6 +222,9 @@ class Hub:
         # What came between the reading and the line above is found by looking once more.
         self._dirty.add(stream.user_id)
         self._wake.set()
+        if await self._ask(self._redis.exists(wire.ended_key(stream.session))):
+            stream.close("session_ended")
+            return False
         await self._ask(self._redis.zadd(wire.ONLINE, {str(stream.user_id): time.time()}))
         self._look.set()
         return not (lost and last_event_id)
@@ -260,7 +257,11 @@ class Hub:
         sequence, _, epoch = rest.partition("-")
         if epoch != self.epoch or not (milliseconds.isdecimal() and sequence.isdecimal()) or len(text) > 100:
             return None
-        return int(milliseconds), int(sequence)
+        position = int(milliseconds), int(sequence)
+        # Redis knows no larger numbers; and what is to come yet, nobody has seen.
+        if position[0] > (time.time() + AHEAD) * 1000 or position[1] >= 2**63:
+            return None
+        return position
 
     async def _newest(self, user_id: int) -> Position:
         last = await self._redis.xrevrange(wire.stream_key(user_id), count=1)

@@ -26,6 +26,11 @@ def ticket_key(nonce: str) -> str:
     return f"atrium:ticket:{nonce}"
 
 
+def ended_key(session: str) -> str:
+    """There for as long as a ticket of a session that has ended may still be presented."""
+    return f"atrium:ended:{session}"
+
+
 def hidden_key(user_id: int) -> str:
     """The ids, parted by spaces, of people whom ``user_id`` does not see online; an empty text where there are none."""
     return f"atrium:hidden-from:{user_id}"

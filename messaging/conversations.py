@@ -37,7 +37,7 @@ WITH received AS (
     WHERE floor.id IS NULL OR message_id >= floor.id GROUP BY peer_id
 )
 SELECT n.peer_id, m.id, m.sender_id = %(user)s, left(m.body, 200), m.broadcast, m.created_at, m.deleted_at, floor.id
-FROM newest n JOIN messaging_message m ON m.id = n.message_id CROSS JOIN floor
+FROM floor LEFT JOIN newest n ON true LEFT JOIN messaging_message m ON m.id = n.message_id
 ORDER BY m.id DESC
 """
 
@@ -55,7 +55,7 @@ def recent(user: User, *, before: int | None = None) -> dict[str, Any]:
         .annotate(count=Count("pk"))
     )
     return {
-        "next_before": rows[0][7] if rows else None,
+        "next_before": rows[0][7],
         "results": [
             {
                 "person": cards[peer_id],

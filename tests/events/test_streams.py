@@ -97,6 +97,15 @@ def test_an_id_that_was_never_given_means_a_gap(bob, listen, nonsense):
     assert listen(bob, last_event_id=nonsense).events[0].kind == "resync"
 
 
+@pytest.mark.parametrize("place", [f"{10**14}-0", f"{10**40}-0", f"0-{10**40}", "٣-٣"])
+def test_a_place_that_is_no_id_of_redis_means_a_gap(ada, bob, listen, place):
+    epoch = listen(bob).last_id.rpartition("-")[2]
+    again = listen(bob, last_event_id=f"{place}-{epoch}".encode().decode("latin-1"))
+    assert again.events[0].kind == "resync"
+    ada.send("after", bob)
+    again.wait_for(again.bodies)
+
+
 def test_a_flushed_redis_is_noticed(ada, bob, listen):
     his = listen(bob)
     redis_client().flushdb()

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core import signing
 from django.utils import timezone
 
+from accounts import tokens
 from config import tickets
 
 from ..conftest import Client
@@ -30,6 +31,22 @@ def test_a_ticket_expires(bob):
     with time_machine.travel(timezone.now() - timedelta(seconds=tickets.SECONDS + 2)):
         url = ticket(Person(bob.user, Client().as_user(bob.user)))
     assert requests.get(url, timeout=5).status_code == 401
+
+
+def test_a_ticket_of_a_session_that_has_ended_opens_nothing(events_url, api, user):
+    _, access, refresh = tokens.start_session(user=user)
+    client = Client()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {access}")
+    url = ticket(Person(user, client))
+    assert client.post("/api/v1/auth/logout/", {"refresh": refresh}, format="json").status_code == 204
+    answer = requests.get(url, stream=True, timeout=5)
+    assert answer.status_code == 401
+    assert streams(events_url) == 0
+    assert requests.get(ticket(Person(user, Client().as_user(user)), wait=0), timeout=5).status_code == 200
+
+
+def test_a_query_of_many_fields_is_a_bad_ticket_at_most(events_url):
+    assert requests.get(f"{events_url}/e/?{'a=1&' * 500}", timeout=5).status_code == 401
 
 
 @pytest.mark.parametrize("text", ["", "x", "a:b:c", "%00", "é", "x" * 5000])

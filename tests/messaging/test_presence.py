@@ -231,6 +231,18 @@ def test_conversations_are_the_people_one_writes_with(ada, bob, eve, person):
     assert person("nobody").client.get("/api/v1/conversations/").json() == {"next_before": None, "results": []}
 
 
+def test_what_deleted_accounts_wrote_hides_no_older_conversation(ada, bob, eve, monkeypatch):
+    monkeypatch.setattr("messaging.conversations.SCANNED", 2)
+    bob.send("old", ada)
+    for body in ("one", "two"):
+        eve.send(body, ada)
+    eve.user.delete()
+    answer = ada.client.get("/api/v1/conversations/").json()
+    assert answer["results"] == []
+    answer = ada.client.get("/api/v1/conversations/", {"before": answer["next_before"]}).json()
+    assert [each["person"]["username"] for each in answer["results"]] == ["bob"]
+
+
 def test_older_conversations_are_asked_for_in_turn(ada, person, monkeypatch):
     monkeypatch.setattr("messaging.conversations.SCANNED", 4)
     friends = [person(f"friend{n}") for n in range(6)]

@@ -134,8 +134,9 @@ export class Store extends EventTarget {
 
   #keep(thread, message) {
     const known = thread.messages.get(message.id);
-    // An event knows less than a page does: not when it was read, and by whom.
-    if (known && message.read_at === null) message = { ...message, read_at: known.read_at };
+    // An event knows less than a page does: not when it was read, and by whom. Of a broadcast it comes once there is a row
+    // to mark: what was read before is still to be marked.
+    if (known && message.read_at === null && !message.broadcast) message = { ...message, read_at: known.read_at };
     if (known && !message.recipients.some((each) => "read_at" in each)) message = { ...message, recipients: known.recipients };
     thread.messages.set(message.id, message);
     if (message.sender) this.meet(message.sender);
