@@ -5,10 +5,20 @@ from typing import Any
 from config.clients import client_network, network
 from config.throttling import AccountThrottle, UserThrottle
 
+from .addresses import comparable
 from .models import User, UserSession
 
+LONGEST = 300  # characters that are looked at; no address and no username has as many
 
-class LoginThrottle(AccountThrottle):
+
+class NamedThrottle(AccountThrottle):
+    """Counts an address in the form in which it is looked up: spelled in another way it is the same account."""
+
+    def allow(self, request: Any, named: str | None) -> bool:
+        return super().allow(request, comparable(named[:LONGEST]) if named else named)
+
+
+class LoginThrottle(NamedThrottle):
     """Guessing is slowed for a client, and for an account guessed at from many places at once.
 
     A place from which the account was signed in before is left out of the latter: whoever guesses does not lock its
@@ -24,11 +34,11 @@ class LoginThrottle(AccountThrottle):
         return user is not None and client_network(request) in {network(ip) for ip in places if ip is not None}
 
 
-class RegisterThrottle(AccountThrottle):
+class RegisterThrottle(NamedThrottle):
     scope = "REGISTER"
 
 
-class MailThrottle(AccountThrottle):
+class MailThrottle(NamedThrottle):
     """For whatever sends a mail to an address that the request names."""
 
     scope = "MAIL"

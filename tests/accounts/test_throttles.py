@@ -5,6 +5,8 @@ import threading
 import pytest
 from django.db import connection
 
+from accounts.models import User
+
 from ..factories import PASSWORD, UserFactory
 from .steps import AUTH, bearer, log_in
 
@@ -37,6 +39,20 @@ def test_guessers_from_many_places_are_stopped_for_the_account(api, user):
     answers = [guess(api, user.email, ip=f"203.0.113.{n}").status_code for n in range(20)]
     assert answers == [401] * 10 + [429] * 10
     assert guess(api, "other@example.org", ip="203.0.113.100").status_code == 401, "only this account"
+
+
+def test_an_address_spelled_in_other_ways_is_the_same_account(api):
+    # The domain in letters of full width is the same one to the mail, in more ways than anybody would count.
+    person = UserFactory(email="ada@example.org")
+    wide = [f"ada@{'example'[:n]}{chr(ord('example'[n]) + 0xFEE0)}{'example'[n + 1 :]}.org" for n in range(7)]
+    spelled = ["ada@example.org", "ADA@example.org", " ada@example.org", "ada@EXAMPLE.org", *wide]
+    assert all(User.objects.by_email(each).get() == person for each in spelled)
+    answers = [guess(api, each, ip=f"203.0.113.{n}").status_code for n, each in enumerate([*spelled, *spelled])]
+    assert answers == [401] * 10 + [429] * (2 * len(spelled) - 10)
+
+
+def test_a_name_of_megabytes_is_not_looked_at(api):
+    assert guess(api, "x" * 4_000_000 + "@example.org").status_code == 400
 
 
 def test_the_owners_known_devices_get_in_while_many_places_guess(api, user):
