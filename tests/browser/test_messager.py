@@ -9,9 +9,10 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
+from config import presence
 from config.events import publish
 from messaging import services
-from messaging.models import Message
+from messaging.models import Message, MessageRecipient
 from messaging.shapes import message_shape
 from tests.conftest import ROOT, free_port
 from tests.factories import PASSWORD, UserFactory
@@ -390,6 +391,18 @@ def test_what_deleted_accounts_wrote_can_be_read_and_not_answered(events, browse
     expect(conversation(page, "eve")).to_contain_text("1 unread message")
     conversation(page, "eve").click()
     expect(page.get_by_label("Your message to eve")).to_be_visible()
+
+
+def test_a_broadcast_read_before_its_rows_are_made_does_not_stay_unread(events, browse, ada, bob):
+    page = browse("/messager/", user=bob)
+    expect(online(page, "ada")).to_have_count(0)
+    wait_until(lambda: bob.pk in presence.online_ids())
+    services.send_broadcast(sender=ada, body="Already here")
+    conversation(page, "Everyone online").click()
+    expect(log(page)).to_contain_text("Already here")
+    assert services.fan_out_broadcasts() == 1
+    wait_until(lambda: MessageRecipient.objects.filter(recipient=bob, read_at__isnull=False).exists(), timeout=10)
+    expect(conversation(page, "Everyone online")).not_to_contain_text("unread")
 
 
 def test_a_late_event_does_not_bring_back_what_was_taken_back(events, browse, ada, bob):
