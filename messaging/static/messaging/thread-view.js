@@ -76,7 +76,7 @@ export class ThreadView {
   #drawDeletedHead() {
     $("thread-title").textContent = "Deleted accounts";
     $("thread-avatar").replaceChildren(h("span.avatar", { "aria-hidden": "true" }, icon("user")));
-    $("thread-about").textContent = "What people wrote whose accounts are gone. It can be read, and not be answered.";
+    $("thread-about").textContent = "Read only: their accounts are gone.";
     $("block").hidden = true;
   }
 
