@@ -58,6 +58,11 @@ def test_a_kept_answer_tells_other_sites_whether_they_may_read_it(api, kept, set
 
 
 class TestPolicies:
+    def test_it_is_the_settings_one(self, api, settings):
+        assert "frame-ancestors 'none'" in api.get("/")["Content-Security-Policy"]
+        settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": {"default-src": ["'none'"], "img-src": ["example.org"]}}
+        assert "img-src example.org" in api.get("/")["Content-Security-Policy"]
+
     def test_the_admin_has_its_own(self, client, staff):
         client.force_login(staff, backend="accounts.backends.EmailOrUsernameBackend")
         policy = client.get("/admin/")["Content-Security-Policy"]
