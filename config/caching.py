@@ -89,9 +89,9 @@ def cached_response(
     """Answer a GET with the cached bytes of ``produce()``, or 304 where the client has them already.
 
     ``produce`` returns what the answer's JSON is made of (or the bytes themselves), and is called only when nothing is
-    kept. ``ttl`` is in seconds. The key is the scope, its generation, the host and the whole query string, so the scope
-    must say who may see the answer. ``public`` answers are also kept compressed for clients that accept gzip. ``etag``
-    makes the tag from the body where it shall say more than that the bytes are the same.
+    kept. ``ttl`` is in seconds. The key is the scope, its generation and the whole address, so the scope must say who
+    may see the answer. ``public`` answers are also kept compressed for clients that accept gzip. ``etag`` makes the tag
+    from the body where it shall say more than that the bytes are the same.
     """
     key, form = _place(request, scope, public)
     kept = _kept(request, key, form, public)
@@ -141,7 +141,7 @@ def _tag_of(form: str) -> str:
 
 def _place(request: Request | HttpRequest, scope: str, public: bool) -> tuple[str, str]:
     """The key of an answer in Redis, and the form in which this client takes it, which is a field there."""
-    path = f"{request.get_host()}{request.path}?{urlencode(sorted(request.GET.lists()), doseq=True)}"
+    path = f"{request.scheme}://{request.get_host()}{request.path}?{urlencode(sorted(request.GET.lists()), doseq=True)}"
     digest = hashlib.blake2b(path.encode(errors="replace"), digest_size=16).hexdigest()
     compressed = public and "gzip" in request.headers.get("Accept-Encoding", "")
     # Asked once a request: the older answer is the safer one.

@@ -106,7 +106,7 @@ MIDDLEWARE = [
     "config.csp.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "config.slashes.CommonMiddleware",
     "config.public_reads.PublicReadsMiddleware",
     # What only a view asks for.
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -1,6 +1,7 @@
 """Cached reads: the bytes of the last commit, with or without Redis."""
 
 import gzip
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection, transaction
@@ -35,6 +36,17 @@ def test_the_second_read_is_the_first_one_s_bytes():
     assert first.content == second.content == b'{"value":"old"}'
     assert first["ETag"] == second["ETag"]
     assert source.asked == 1
+
+
+def test_an_answer_belongs_to_its_whole_address():
+    """Links within it begin as the address does."""
+    source = Source()
+    for address in ("http://a.example/x/", "https://a.example/x/", "http://a.example/x/?a=1", "http://a.example/y/"):
+        parts = urlsplit(address)
+        path = f"{parts.path}?{parts.query}"
+        request = RequestFactory().get(path, secure=parts.scheme == "https")
+        caching.cached_response(request, scope="thing:1", produce=source)
+    assert source.asked == 4
 
 
 def test_a_bump_ends_the_old_bytes_of_its_scope_alone():

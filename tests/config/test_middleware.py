@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from prometheus_client import REGISTRY
 
 from config.csp import PolicyMiddleware
-from tests.factories import UserFactory
+from tests.factories import PASSWORD, UserFactory
 
 TRENDS = "/api/v1/trends/"
 ANSWERS = {
@@ -186,3 +186,11 @@ def test_a_signed_in_reader_of_a_page_costs_the_log_no_query(client, django_asse
     with caplog.at_level(logging.INFO), django_assert_num_queries(0):
         client.get("/favicon.ico")
     assert [line["user_id"] for line in lines(caplog)] == [None]
+
+
+def test_an_address_without_its_slash_leads_there_with_the_request_s_method_and_body(api, user):
+    answer = api.post("/api/v1/auth/login", {"username": user.username, "password": PASSWORD})
+    assert (answer.status_code, answer["Location"]) == (308, "/api/v1/auth/login/")
+    followed = api.post("/api/v1/auth/login", {"username": user.username, "password": PASSWORD}, follow=True)
+    assert followed.status_code == 200
+    assert followed.json()["access"]
