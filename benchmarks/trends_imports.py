@@ -95,7 +95,9 @@ def timed(action: Callable[[Path], None], path: Path, *, empty: bool = True) -> 
 
 def ours(path: Path) -> None:
     with path.open("rb") as file:
-        run = services.start_import(file=File(file, name=path.name), origin=ImportRun.Origin.UPLOAD, by=None)
+        run = services.start_import(
+            file=File(file, name=path.name), key=services.file_key(), origin=ImportRun.Origin.UPLOAD, by=None
+        )
     importing.import_waiting()
     run.refresh_from_db()
     assert run.status == "completed", run.error

@@ -54,7 +54,9 @@ def run(bench: Bench) -> None:
 def import_rows(count: int, seed: int = 1) -> None:
     with tempfile.TemporaryDirectory() as folder:
         content = trends_data.write(Path(folder) / "trends.csv", count, seed=seed).read_bytes()
-    services.start_import(file=ContentFile(content, name="bench.csv"), origin=ImportRun.Origin.UPLOAD, by=None)
+    services.start_import(
+        file=ContentFile(content, name="bench.csv"), key=services.file_key(), origin=ImportRun.Origin.UPLOAD, by=None
+    )
     importing.import_waiting()
 
 

@@ -95,5 +95,7 @@ class TrendResource(ModelResource):
         dataset.name = kwargs.get("file_name") or dataset.name
         if dry_run:
             return FileResult(report=services.check_file(file=dataset))
-        run = services.start_import(file=dataset, origin=ImportRun.Origin.ADMIN, by=kwargs.get("user"))
+        run = services.start_import(
+            file=dataset, key=services.file_key(), origin=ImportRun.Origin.ADMIN, by=kwargs.get("user")
+        )
         return FileResult(run=run)

@@ -5,14 +5,13 @@ import os
 from typing import Any, BinaryIO, NamedTuple
 
 from django.core.files.base import File
-from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
+from config import storage
 from config.caching import bump
 from config.celery import wake
 from config.errors import Conflict
-from config.storage import random_key
 
 from . import folders, tasks
 from .columns import Problem
@@ -90,17 +89,23 @@ def delete_trends(*, trends: QuerySet[Trend]) -> int:
     return count
 
 
-def start_import(*, file: File, origin: str, by: Any) -> ImportRun:
-    """Keep ``file`` in the storage, and have a worker import it after the commit."""
-    key = default_storage.save(random_key("trends", ".csv"), file)
-    try:
+def file_key() -> str:
+    """Where a file for :func:`start_import` is going to lie. To be called outside of any transaction."""
+    return storage.provisional_key("trends", ".csv")
+
+
+def start_import(*, file: File, key: str, origin: str, by: Any) -> ImportRun:
+    """Keep ``file`` in the storage under ``key``, one of :func:`file_key`, and have a worker import it.
+
+    Raises ServiceUnavailable while the storage is away.
+    """
+    storage.save(key, file)
+    with transaction.atomic():
+        storage.keep(key)
         run = ImportRun.objects.create(
             origin=origin, name=_plain_name(file.name or ""), key=key, size=file.size, uploaded_by=by
         )
-    except Exception:  # whatever it was, a file of which no row knows is of no use to anybody
-        default_storage.delete(key)
-        raise
-    wake(tasks.import_waiting)
+        wake(tasks.import_waiting)
     return run
 
 

@@ -177,10 +177,13 @@ class ImportRunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
             raise PayloadTooLarge(f"A file has at most {settings.TRENDS_MAX_UPLOAD // 1024**2} MiB.")
         if asked.validated_data["dry_run"]:
             return self._accepted(services.check_file(file=file))
-        return once(
-            request,
-            lambda: self._accepted(services.start_import(file=file, origin=ImportRun.Origin.UPLOAD, by=request.user)),
-        )
+        key = services.file_key()
+
+        def start() -> Response:
+            run = services.start_import(file=file, key=key, origin=ImportRun.Origin.UPLOAD, by=request.user)
+            return self._accepted(run)
+
+        return once(request, start)
 
     def _accepted(self, run: Any) -> Response:
         return Response(self.get_serializer(run).data, status=status.HTTP_202_ACCEPTED)

@@ -16,7 +16,8 @@ from .test_landing import sideways
 
 @pytest.fixture
 def stored(transactional_db) -> int:
-    services.start_import(file=SimpleUploadedFile("sample.csv", sample("trends_sample.csv")), origin="upload", by=None)
+    file = SimpleUploadedFile("sample.csv", sample("trends_sample.csv"))
+    services.start_import(file=file, key=services.file_key(), origin="upload", by=None)
     importing.import_waiting()
     return Trend.objects.count()
 

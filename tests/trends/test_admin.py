@@ -31,6 +31,7 @@ def confirm(desk, page):
     return desk.post(PROCESS, page.context["confirm_form"].initial)
 
 
+@pytest.mark.django_db(transaction=True)  # as it is outside of tests: no transaction around the request
 @pytest.mark.parametrize(
     "name, total, created, duplicates, rejected",
     [("trends_sample.csv", 72, 72, 0, 0), ("trends_messy.csv", 62, 57, 1, 4), ("trends_other_order.csv", 20, 20, 0, 0)],

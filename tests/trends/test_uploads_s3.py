@@ -3,7 +3,10 @@
 import requests
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import OperationalError
 
+from config import storage
+from config.models import DiscardedFile
 from tests.s3 import BUCKET
 from trends import importing
 from trends.models import ImportRun, Trend
@@ -67,6 +70,20 @@ def test_an_upload_while_s3_is_away_is_503_and_leaves_nothing(s3, send):
     s3.start()
     assert s3.stored() == []
     assert post(send.client, csv_bytes(values())).status_code == 202
+
+
+def test_a_request_that_ends_between_file_and_row_leaves_no_file(s3, send, monkeypatch):
+    def end(**_):
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ImportRun.objects, "create", end)
+        assert post(send.client, csv_bytes(values())).status_code == 503
+    [key] = s3.stored()
+    post(send.client, csv_bytes(values()))
+    DiscardedFile.objects.update(due_at="2020-01-01T00:00:00Z")
+    assert storage.discard_due() == 1
+    assert s3.stored() == [ImportRun.objects.get().key] != [key]
 
 
 def test_a_file_waits_for_an_s3_that_is_away_while_it_would_be_imported(s3, send):
