@@ -9,7 +9,7 @@ class MessagingConfig(AppConfig):
     def ready(self) -> None:
         from accounts import export as accounts_export
 
-        from . import export, people
+        from . import export, receivers
 
         accounts_export.register("messages", export.of)
-        people.forget_cards_of_the_changed()
+        receivers.connect()

@@ -15,9 +15,15 @@ SCANNED = 500  # messages sent, and as many received, that are looked at for one
 # The newest message with each person, of the newest SCANNED rows on either side.
 _SQL = """
 WITH received AS (
-    SELECT message_id, sender_id AS peer_id FROM messaging_messagerecipient
-    WHERE recipient_id = %(user)s AND NOT withheld AND message_id < %(before)s
-    ORDER BY message_id DESC LIMIT %(limit)s
+    -- Direct messages and broadcasts are two ranges of one index.
+    SELECT r.message_id, r.sender_id AS peer_id
+    FROM (VALUES (false), (true)) AS kind (broadcast)
+    CROSS JOIN LATERAL (
+        SELECT message_id, sender_id FROM messaging_messagerecipient
+        WHERE recipient_id = %(user)s AND broadcast = kind.broadcast AND NOT withheld AND message_id < %(before)s
+        ORDER BY message_id DESC LIMIT %(limit)s
+    ) r
+    ORDER BY r.message_id DESC LIMIT %(limit)s
 ), sent AS (
     SELECT id FROM messaging_message
     WHERE sender_id = %(user)s AND NOT broadcast AND id < %(before)s

@@ -9,7 +9,7 @@ from django.db.models.lookups import LessThanOrEqual
 from config.claims import Job, pending
 from config.fields import IdArrayField
 
-from .querysets import MessageQuerySet, MessageRecipientQuerySet
+from .querysets import SETTLED, UNREAD, MessageQuerySet, MessageRecipientQuerySet
 
 BODY_LENGTH = 4000
 RECIPIENTS = 100
@@ -50,16 +50,17 @@ class Message(models.Model):
 class MessageRecipient(models.Model):
     """One person's receipt of a message.
 
-    ``sender`` and ``broadcast`` are the message's own, repeated for the indexes that make every list one range of one
-    index; that the sender exists Postgres checks once, at the message. A ``withheld`` row is for a recipient who has
-    blocked the sender: only the sender sees it, undelivered for ever.
+    ``sender`` and ``broadcast`` are the message's own, repeated for the indexes that make every list a few ranges of an
+    index; that the sender exists Postgres checks once, at the message, and ``receivers.take_the_name_off`` takes the
+    place of ``on_delete``. A ``withheld`` row is for a recipient who has blocked the sender: only the sender sees it,
+    undelivered for ever.
     """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="receipts", db_index=False)
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
     sender = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
+        on_delete=models.DO_NOTHING,
         null=True,
         related_name="+",
         db_index=False,
@@ -84,19 +85,16 @@ class MessageRecipient(models.Model):
             ),
         )
         indexes = (
-            # Each holds all that its list asks for, so that a page is read from the index alone: then there is no user
-            # so busy that the planner would rather walk through everybody's messages.
-            models.Index(fields=["recipient", "-message"], name="messagerecipient_inbox", include=["withheld"]),
+            # Each row of a broadcast pays for every index, so one serves several lists where it can, and an unread row
+            # enters `settled` only when it is read. Each holds all that its lists ask for: a page is read from the
+            # index alone, and no user is so busy that the planner would rather walk through everybody's rows.
             models.Index(
-                fields=["sender", "recipient", "-message"], name="messagerecipient_pair", include=["withheld"]
+                fields=["recipient", "broadcast", "-message"], name="messagerecipient_received", include=["withheld"]
             ),
+            models.Index(fields=["recipient", "sender", "message"], name="messagerecipient_unread", condition=UNREAD),
             models.Index(
-                fields=["recipient", "sender", "message"], name="messagerecipient_unread",
-                condition=Q(read_at=None, withheld=False),
-            ),
-            models.Index(
-                fields=["recipient", "-message"], name="messagerecipient_broadcast", include=["withheld"],
-                condition=Q(broadcast=True),
+                fields=["recipient", "sender", "message"], name="messagerecipient_settled", include=["withheld"],
+                condition=SETTLED,
             ),
             models.Index(
                 fields=["recipient", "-message"], name="messagerecipient_orphaned", include=["withheld"],

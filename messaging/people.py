@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models.signals import post_save
 from django.urls import reverse
 
 from accounts.models import User
 from config import presence
 from config.wire import instant
+
+from . import services
 
 Card = dict[str, Any]
 
@@ -34,8 +35,6 @@ def picture_url(usercode: str, image: str | None) -> str | None:
 
 def online(viewer: User) -> list[Card]:
     """Everybody whom ``viewer`` sees online, themselves too; no query but where Redis has to be filled."""
-    from . import services
-
     seen = presence.online_ids()
     hidden = presence.hidden_from(viewer.pk, services.blockers_of)
     shown = presence.cards((user_id for user_id in seen if user_id not in hidden), cards)
@@ -44,8 +43,6 @@ def online(viewer: User) -> list[Card]:
 
 def greet(user: User) -> None:
     """Somebody is about to open a stream: they are here, and the events process needs to know whom they may see."""
-    from . import services
-
     presence.beat(user.pk, cards)
     presence.keep_hidden(user.pk, services.blockers_of(user.pk))
 
@@ -53,13 +50,3 @@ def greet(user: User) -> None:
 def image_of(user: User) -> str:
     """The key of a person's picture in the storage; empty where there is none."""
     return user.profile.image.name or ""
-
-
-def forget_cards_of_the_changed() -> None:
-    """Have what Redis shows of somebody made anew when they are saved, as in the admin."""
-    post_save.connect(_changed, sender=User, dispatch_uid="messaging.user_card")
-
-
-def _changed(instance: Any, created: bool, **_: Any) -> None:
-    if not created:
-        presence.card_changed(instance.pk)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .models import Message
 
 NEVER = Value(None, output_field=models.DateTimeField())
+# What is one or the other of a receipt; each has an index of its own, which Postgres knows by these very words.
+UNREAD = Q(read_at=None, withheld=False)
+SETTLED = Q(read_at__isnull=False) | Q(withheld=True)
 PREVIEW = 100  # recipients that a message lists; a direct message has no more, of a broadcast these are the first
 
 
@@ -39,7 +42,7 @@ class MessageRecipientQuerySet(models.QuerySet):
         return self.filter(recipient=user, withheld=False)
 
     def unread_by(self, user: "User") -> Self:
-        return self.received_by(user).filter(read_at=None)
+        return self.received_by(user).filter(UNREAD)
 
 
 class Recipient(NamedTuple):
@@ -89,14 +92,15 @@ class History:
     def _received(self, unread: bool) -> list[QuerySet]:
         receipts = apps.get_model("messaging", "MessageRecipient").objects
         rows = receipts.unread_by(self.user) if unread else receipts.received_by(self.user)
-        if self.peer is not None:
-            rows = rows.filter(sender=self.peer)
-        if self.broadcast:
-            rows = rows.filter(broadcast=True)
         announced = self._announced(to=self.user, by=self.peer)
+        parts = [Q(broadcast=True), Q(broadcast=False)]
+        if self.broadcast:
+            rows, parts = rows.filter(broadcast=True), [Q()]
+        if self.peer is not None:
+            rows, parts = rows.filter(sender=self.peer), [UNREAD, SETTLED]
         if self.from_deleted:
-            rows, announced = rows.filter(sender=None), announced.filter(message__sender=None)
-        return [rows.annotate(feed=F("message_id")), announced]
+            rows, announced, parts = rows.filter(sender=None), announced.filter(message__sender=None), [Q()]
+        return [*_feeds(rows, [Q()] if unread else parts), announced]
 
     @staticmethod
     def _announced(*, to: "User", by: "User | None") -> QuerySet:
@@ -118,6 +122,11 @@ class History:
         if len(arms) < 2:
             return list(arms[0]) if arms else []
         return list(arms[0].union(*arms[1:]).order_by(order)[:limit])
+
+
+def _feeds(rows: QuerySet, parts: Iterable[Q]) -> list[QuerySet]:
+    """An arm for each part of these receipts."""
+    return [rows.filter(part).annotate(feed=F("message_id")) for part in parts]
 
 
 def recipients_of(message_ids: Iterable[int]) -> dict[int, list[Recipient]]:

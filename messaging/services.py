@@ -126,7 +126,7 @@ def _announce(message: Message, recipients: list[Recipient], user_ids: list[int]
 
 def fan_out_broadcasts() -> int:
     """Make the rows of broadcasts that wait for them; returns how many are done."""
-    return claims.work_through(Broadcast.objects.all(), _fan_out)
+    return claims.work_through(Broadcast.objects.defer("recipient_ids"), _fan_out)
 
 
 def _fan_out(broadcast: Broadcast) -> None:

@@ -81,30 +81,35 @@ def test_accounts_deleted_before_the_fan_out_are_left_out(ada, bob, eve):
     assert eve.unread() == 1
 
 
-# --- What happens while the rows are being made -----------------------------------------------------------------------
+# --- What happens meanwhile -------------------------------------------------------------------------------------------
 
 
-def during_the_fan_out(work):
-    """Run ``work`` while a fan-out has made its rows and not yet committed them."""
+def held_up(gate, *works):
+    """Run each of ``works`` until it waits, for the lock that ``gate`` takes or for another of them; then let go."""
 
-    def run(call):
+    def run(work):
         try:
-            call()
+            work()
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=run, args=(call,)) for call in (services.fan_out_broadcasts, work)]
-    gate = psycopg2.connect(**connection.get_connection_params())
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    keeper = psycopg2.connect(**connection.get_connection_params())
     try:
-        with gate.cursor() as cursor:
-            cursor.execute("LOCK TABLE config_outgoingevent IN EXCLUSIVE MODE")
+        with keeper.cursor() as cursor:
+            cursor.execute(*gate)
         for waiting, thread in enumerate(threads, start=1):
             thread.start()
             wait_until(lambda n=waiting: blocked() == n, what=f"{waiting} waiting at the gate or for each other")
     finally:
-        gate.close()
+        keeper.close()
     for thread in threads:
         thread.join(20)
+
+
+def during_the_fan_out(work):
+    """Run ``work`` while a fan-out has made its rows and not yet committed them."""
+    held_up(["LOCK TABLE config_outgoingevent IN EXCLUSIVE MODE"], services.fan_out_broadcasts, work)
 
 
 def blocked():
@@ -138,3 +143,18 @@ def test_a_sender_who_leaves_during_the_fan_out_is_named_by_no_row(ada, bob):
     assert list(Message.objects.values_list("sender_id", flat=True)) == [None]
     assert list(MessageRecipient.objects.values_list("recipient_id", "sender_id")) == [(bob.user.pk, None)]
     assert bob.bodies() == ["Farewell"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_sent_any_more_in_the_name_of_somebody_who_is_leaving(ada, bob):
+    answers = []
+    message = {"body": "Wait for me", "recipients": [bob.code]}
+    held_up(
+        # The profile goes late in a deletion.
+        ["SELECT 1 FROM accounts_userprofile WHERE user_id = %s FOR UPDATE", [ada.user.pk]],
+        User.objects.get(pk=ada.user.pk).delete,
+        lambda: answers.append(ada.client.post(URL, message, format="json").status_code),
+    )
+    assert answers == [409]
+    assert not User.objects.filter(pk=ada.user.pk).exists()
+    assert not MessageRecipient.objects.exists()
