@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from config.admin import JobStateFilter, ReadOnlyAdmin
 
-from .models import Block, Broadcast, Message, MessageRecipient
+from .models import Block, BroadcastBatch, Message, MessageRecipient
 
 
 @admin.register(Message)
@@ -42,16 +42,16 @@ class MessageRecipientAdmin(ReadOnlyAdmin):
     readonly_fields = ("message_id",)
 
 
-@admin.register(Broadcast)
-class BroadcastAdmin(ReadOnlyAdmin):
+@admin.register(BroadcastBatch)
+class BroadcastBatchAdmin(ReadOnlyAdmin):
     list_display = ("message_id", "size", "attempts", "due_at", "done_at", "failed_at", "error")
     list_filter = (JobStateFilter,)
     fields = ("message_id", "size", "attempts", "due_at", "done_at", "failed_at", "error")
     readonly_fields = ("message_id", "size", "due_at")
 
     @admin.display(description="recipients")
-    def size(self, broadcast: Broadcast) -> int:
-        return len(broadcast.recipient_ids)
+    def size(self, batch: BroadcastBatch) -> int:
+        return len(batch.recipient_ids)
 
 
 @admin.register(Block)

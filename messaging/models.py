@@ -106,14 +106,17 @@ class MessageRecipient(models.Model):
         return f"Message {self.message_id} to {self.recipient_id}"
 
 
-class Broadcast(Job):
-    """The fan-out of a broadcast: who was online when it was sent, to be made into MessageRecipient rows."""
+class BroadcastBatch(Job):
+    """Part of a broadcast's fan-out: some of those who were online when it was sent, to be made into MessageRecipient
+    rows. Everybody is in one batch; several workers make several at once.
+    """
 
-    message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="fan_out")
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="batches")
     recipient_ids = IdArrayField(models.BigIntegerField())
 
     class Meta:
         ordering = ("-id",)
+        verbose_name_plural = "broadcast batches"
         indexes = (
             pending("broadcast_pending"),
             models.Index(fields=["message"], name="broadcast_unfinished", condition=Q(done_at=None)),

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import connection, models
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 if TYPE_CHECKING:
     from accounts.models import User
 
     from .models import Message
 
-NEVER = Value(None, output_field=models.DateTimeField())
 # What is one or the other of a receipt; each has an index of its own, which Postgres knows by these very words.
 UNREAD = Q(read_at=None, withheld=False)
 SETTLED = Q(read_at__isnull=False) | Q(withheld=True)
@@ -24,7 +23,7 @@ class MessageQuerySet(models.QuerySet):
     def visible_to(self, user: "User") -> Self:
         """Messages that ``user`` sent or received, a broadcast also before its rows are made."""
         received = apps.get_model("messaging", "MessageRecipient").objects.received_by(user)
-        announced = apps.get_model("messaging", "Broadcast").objects.filter(
+        announced = apps.get_model("messaging", "BroadcastBatch").objects.filter(
             done_at=None, recipient_ids__contains=[user.pk]
         )
         return self.filter(
@@ -104,8 +103,10 @@ class History:
 
     @staticmethod
     def _announced(*, to: "User", by: "User | None") -> QuerySet:
-        """Broadcasts whose rows the worker has still to make: few, and found by the index of those alone."""
-        waiting = apps.get_model("messaging", "Broadcast").objects.filter(done_at=None, recipient_ids__contains=[to.pk])
+        """Batches of broadcasts whose rows are still to be made: few, and found by the index of those alone."""
+        waiting = apps.get_model("messaging", "BroadcastBatch").objects.filter(
+            done_at=None, recipient_ids__contains=[to.pk]
+        )
         return (waiting.filter(message__sender=by) if by else waiting).annotate(feed=F("message_id"))
 
     def ids(
@@ -130,7 +131,7 @@ def _feeds(rows: QuerySet, parts: Iterable[Q]) -> list[QuerySet]:
 
 
 def recipients_of(message_ids: Iterable[int]) -> dict[int, list[Recipient]]:
-    """The recipients of each message, at most PREVIEW, in one query; also of broadcasts yet to be fanned out."""
+    """The recipients of each message, at most PREVIEW, in one query; also those whose rows are to come."""
     ids = list(message_ids)
     found: dict[int, list[Recipient]] = {message_id: [] for message_id in ids}
     with connection.cursor() as cursor:
@@ -145,7 +146,7 @@ def recipients_of(message_ids: Iterable[int]) -> dict[int, list[Recipient]]:
             JOIN accounts_user u ON u.id = r.recipient_id
             UNION ALL
             SELECT b.message_id, u.id, u.usercode, u.username, NULL, NULL
-            FROM messaging_broadcast b
+            FROM messaging_broadcastbatch b
             CROSS JOIN LATERAL unnest(b.recipient_ids[1:%(limit)s]) AS x (id)
             JOIN accounts_user u ON u.id = x.id
             WHERE b.message_id = ANY(%(ids)s) AND b.done_at IS NULL
@@ -154,18 +155,23 @@ def recipients_of(message_ids: Iterable[int]) -> dict[int, list[Recipient]]:
             {"ids": ids, "limit": PREVIEW},
         )
         for message_id, _, *fields in cursor.fetchall():
-            found[message_id].append(Recipient(*fields))
+            if len(found[message_id]) < PREVIEW:
+                found[message_id].append(Recipient(*fields))
     return found
 
 
 def recipient_rows(message: "Message", *, receipts: bool) -> QuerySet:
     """The recipients of ``message`` as dicts, with a ``position`` to page by; with ``receipts`` when they got it."""
-    waiting = apps.get_model("messaging", "Broadcast").objects.filter(message=message, done_at=None).first()
-    if waiting is not None:
-        people = get_user_model().objects.filter(pk__in=waiting.recipient_ids).annotate(position=F("pk"))
-        fields = {"delivered_at": NEVER, "read_at": NEVER} if receipts else {}
-        return people.values("position", "usercode", "username", **fields)
     shown = ["delivered_at", "read_at"] if receipts else []
+    batches = apps.get_model("messaging", "BroadcastBatch").objects.filter(message=message)
+    if batches.filter(done_at=None).exists():
+        ids = [user_id for batch in batches.values_list("recipient_ids", flat=True) for user_id in batch]
+        made = message.receipts.filter(recipient=OuterRef("pk"))
+        return (
+            get_user_model()
+            .objects.filter(pk__in=ids)
+            .values("usercode", "username", position=F("pk"), **{name: Subquery(made.values(name)) for name in shown})
+        )
     return message.receipts.annotate(position=F("recipient_id")).values(
         "position", *shown, usercode=F("recipient__usercode"), username=F("recipient__username")
     )

@@ -17,11 +17,13 @@ from config.errors import Conflict
 from config.fields import id_array
 
 from . import tasks
-from .models import Block, Broadcast, Message, MessageRecipient
+from .models import Block, BroadcastBatch, Message, MessageRecipient
 from .querysets import PREVIEW, Recipient, recipients_of
 from .shapes import message_shape, person
 
 DELETABLE = timedelta(minutes=15)
+BATCH = 2500  # recipients of a broadcast whose rows are made in one statement
+WOKEN = 4  # workers that are called to one broadcast; each goes on until no batch is left
 _LOCKS = 0x6D73  # the class of our advisory locks ("ms"); in it 0 is for broadcasts, the others are user ids
 
 
@@ -67,7 +69,7 @@ def send_message(*, sender: User, body: str, usercodes: Sequence[str]) -> tuple[
 
 @transaction.atomic
 def send_broadcast(*, sender: User, body: str) -> tuple[Message, list[Recipient]]:
-    """Send to everybody online but the sender, who they are being decided now; the worker makes their rows.
+    """Send to everybody online but the sender, who they are being decided now; workers make their rows in batches.
 
     Raises NobodyOnline, and what redis raises where it is away.
     """
@@ -76,11 +78,13 @@ def send_broadcast(*, sender: User, body: str) -> tuple[Message, list[Recipient]
         raise NobodyOnline
     _keep_order_of_all()
     message = Message.objects.create(sender=sender, body=body, broadcast=True, recipient_count=len(ids))
-    Broadcast.objects.create(message=message, recipient_ids=ids)
+    batches = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+    BroadcastBatch.objects.bulk_create(BroadcastBatch(message=message, recipient_ids=batch) for batch in batches)
     first = User.objects.filter(pk__in=ids[:PREVIEW]).order_by("pk").values_list("usercode", "username")
     recipients = [Recipient(usercode, username, None, None) for usercode, username in first]
     _announce(message, recipients, [sender.pk])
-    wake(tasks.fan_out_broadcasts)
+    for _ in batches[:WOKEN]:
+        wake(tasks.fan_out_broadcasts)
     return message, recipients
 
 
@@ -125,27 +129,28 @@ def _announce(message: Message, recipients: list[Recipient], user_ids: list[int]
 
 
 def fan_out_broadcasts() -> int:
-    """Make the rows of broadcasts that wait for them; returns how many are done."""
-    return claims.work_through(Broadcast.objects.defer("recipient_ids"), _fan_out)
+    """Make the rows of broadcasts that wait for them; returns how many batches are done."""
+    return claims.work_through(BroadcastBatch.objects.defer("recipient_ids"), _fan_out)
 
 
-def _fan_out(broadcast: Broadcast) -> None:
-    # Locked against its deletion, which would else be told to those whose rows it sees, and not to these.
-    lock = Message.objects.select_for_update(no_key=True, of=("self",))
-    message = lock.select_related("sender").get(pk=broadcast.message_id)
+def _fan_out(batch: BroadcastBatch) -> None:
     with connection.cursor() as cursor:
+        # Held against its deletion, which would else be told to those whose rows it sees, and not to these; shared with
+        # the workers that make its other batches.
+        cursor.execute("SELECT 1 FROM messaging_message WHERE id = %s FOR SHARE", [batch.message_id])
+        message = Message.objects.with_sender().get(pk=batch.message_id)
         # Whoever has deleted their account meanwhile is left out by the join. No row can be there already: rows and the
-        # broadcast's end are of one commit, and the broadcast is locked.
+        # batch's end are of one commit, and the batch is locked.
         cursor.execute(
             """
             INSERT INTO messaging_messagerecipient (message_id, recipient_id, sender_id, broadcast, withheld)
             SELECT %s, u.id, %s, true, false
             FROM unnest(%s::bigint[]) AS x (id) JOIN accounts_user u ON u.id = x.id
             """,
-            [message.pk, message.sender_id, id_array(broadcast.recipient_ids)],
+            [message.pk, message.sender_id, id_array(batch.recipient_ids)],
         )
-    broadcast.finish()
-    _announce(message, recipients_of([message.pk])[message.pk], broadcast.recipient_ids)
+    batch.finish()
+    _announce(message, recipients_of([message.pk])[message.pk], batch.recipient_ids)
 
 
 # --- Deleting ---------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@ import pytest
 from django.test import Client as PageClient
 from django.urls import reverse
 
-from messaging.models import Block, Broadcast, Message, MessageRecipient
+from messaging.models import Block, BroadcastBatch, Message, MessageRecipient
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def test_staff_see_who_wrote_when_and_how_much_but_not_what(office, ada, bob):
     sent = ada.send("a secret between us", bob)
     ada.send("a secret of everybody")
     ada.client.post(f"/api/v1/blocks/{bob.code}/")
-    for model in (Message, MessageRecipient, Broadcast, Block):
+    for model in (Message, MessageRecipient, BroadcastBatch, Block):
         name = model._meta.model_name
         page = office.get(reverse(f"admin:messaging_{name}_changelist"))
         assert page.status_code == 200

@@ -6,11 +6,11 @@ import pytest
 from django.db import connection, connections
 
 from accounts.models import User
-from config import wire
+from config import claims, wire
 from config.caching import redis_client
 from config.models import OutgoingEvent
 from messaging import services
-from messaging.models import Message, MessageRecipient
+from messaging.models import BroadcastBatch, Message, MessageRecipient
 
 from ..conftest import Client
 from ..factories import UserFactory
@@ -72,6 +72,27 @@ def test_a_broadcast_to_many_lists_the_first_hundred(ada, person):
     assert ada.history()[0]["recipient_count"] == 130
 
 
+def test_who_is_in_a_later_batch_gets_it_no_later(ada, person, monkeypatch):
+    monkeypatch.setattr(services, "BATCH", 2)
+    guests = [person(f"guest{n}") for n in range(5)]
+    for each in (ada, *guests):
+        each.beat()
+    sent = ada.send("All of you")
+    names = [each.user.username for each in guests]
+    for done in range(4):  # none of the three batches, some, all
+        assert [guest.bodies() for guest in guests] == [["All of you"]] * 5
+        assert [guest.bodies(**{"with": ada.code}) for guest in guests] == [["All of you"]] * 5
+        assert {guest.client.get(f"{URL}{sent['id']}/").status_code for guest in guests} == {200}
+        assert [each["username"] for each in ada.history()[0]["recipients"]] == names
+        page = ada.client.get(f"{URL}{sent['id']}/recipients/").json()["results"]
+        assert [each["username"] for each in page] == names
+        # Whoever has a row got the message by the requests above.
+        assert [each["delivered_at"] is not None for each in page] == [n < 2 * done for n in range(5)]
+        claims.work_through(BroadcastBatch.objects.order_by("pk"), services._fan_out, limit=1)
+    assert [guest.unread() for guest in guests] == [1] * 5
+    assert MessageRecipient.objects.count() == 5
+
+
 def test_accounts_deleted_before_the_fan_out_are_left_out(ada, bob, eve):
     for each in (ada, bob, eve):
         each.beat()
@@ -84,8 +105,14 @@ def test_accounts_deleted_before_the_fan_out_are_left_out(ada, bob, eve):
 # --- What happens meanwhile -------------------------------------------------------------------------------------------
 
 
+EVENTS = ["LOCK TABLE config_outgoingevent IN EXCLUSIVE MODE"]  # the last thing that a fan-out writes
+
+
 def held_up(gate, *works):
-    """Run each of ``works`` until it waits, for the lock that ``gate`` takes or for another of them; then let go."""
+    """Run each of ``works`` until it waits, for the lock that ``gate`` takes or for another of them; then let go.
+
+    Returns for what each of them waited: a kind of lock, as Postgres calls it.
+    """
 
     def run(work):
         try:
@@ -100,24 +127,33 @@ def held_up(gate, *works):
             cursor.execute(*gate)
         for waiting, thread in enumerate(threads, start=1):
             thread.start()
-            wait_until(lambda n=waiting: blocked() == n, what=f"{waiting} waiting at the gate or for each other")
+            wait_until(lambda n=waiting: len(locks()) == n, what=f"{waiting} waiting at the gate or for each other")
+        waited_for = locks()
     finally:
         keeper.close()
     for thread in threads:
         thread.join(20)
+    return waited_for
 
 
-def during_the_fan_out(work):
-    """Run ``work`` while a fan-out has made its rows and not yet committed them."""
-    held_up(["LOCK TABLE config_outgoingevent IN EXCLUSIVE MODE"], services.fan_out_broadcasts, work)
-
-
-def blocked():
+def locks():
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            "SELECT wait_event FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
-        return cursor.fetchone()[0]
+        return [kind for (kind,) in cursor.fetchall()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_make_the_batches_of_one_broadcast_at_the_same_time(ada, bob, eve, monkeypatch):
+    monkeypatch.setattr(services, "BATCH", 1)
+    for each in (ada, bob, eve):
+        each.beat()
+    ada.send("Both of you")
+    # Both have come to the last thing they do, and neither waits for a row that the other holds.
+    assert held_up(EVENTS, services.fan_out_broadcasts, services.fan_out_broadcasts) == ["relation", "relation"]
+    assert set(MessageRecipient.objects.values_list("recipient_id", flat=True)) == {bob.user.pk, eve.user.pk}
+    assert not BroadcastBatch.objects.filter(done_at=None).exists()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -125,7 +161,7 @@ def test_a_broadcast_taken_back_during_its_fan_out_is_taken_back_from_everybody(
     for each in (ada, bob):
         each.beat()
     sent = ada.send("Oops")
-    during_the_fan_out(lambda: ada.client.delete(f"{URL}{sent['id']}/"))
+    held_up(EVENTS, services.fan_out_broadcasts, lambda: ada.client.delete(f"{URL}{sent['id']}/"))
     assert bob.history()[0]["deleted_at"]
     told = OutgoingEvent.objects.filter(user_ids__contains=[bob.user.pk], kind__in=["message", "deleted"]).order_by(
         "pk"
@@ -138,7 +174,7 @@ def test_a_sender_who_leaves_during_the_fan_out_is_named_by_no_row(ada, bob):
     for each in (ada, bob):
         each.beat()
     ada.send("Farewell")
-    during_the_fan_out(User.objects.get(pk=ada.user.pk).delete)
+    held_up(EVENTS, services.fan_out_broadcasts, User.objects.get(pk=ada.user.pk).delete)
     assert not User.objects.filter(pk=ada.user.pk).exists()
     assert list(Message.objects.values_list("sender_id", flat=True)) == [None]
     assert list(MessageRecipient.objects.values_list("recipient_id", "sender_id")) == [(bob.user.pk, None)]

@@ -13,6 +13,19 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RenameModel(
+            old_name='Broadcast',
+            new_name='BroadcastBatch',
+        ),
+        migrations.AlterModelOptions(
+            name='broadcastbatch',
+            options={'ordering': ('-id',), 'verbose_name_plural': 'broadcast batches'},
+        ),
+        migrations.AlterField(
+            model_name='broadcastbatch',
+            name='message',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='batches', to='messaging.message'),
+        ),
         migrations.RemoveIndex(
             model_name='messagerecipient',
             name='messagerecipient_inbox',
