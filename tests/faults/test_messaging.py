@@ -213,7 +213,7 @@ def test_every_process_and_server_killed_under_traffic(house):
         acknowledged = write_while(people, disturb)
         assert len(acknowledged) >= 120
         assert any(len(concerned) == 3 for concerned in acknowledged.values())
-        unfinished = "SELECT 1 FROM messaging_broadcast WHERE done_at IS NULL"
+        unfinished = "SELECT 1 FROM messaging_broadcastbatch WHERE done_at IS NULL"
         wait_until(lambda: not house.sql(unfinished), timeout=60, what="every broadcast fanned out")
         everything_arrived_once(people, acknowledged)
         bodies = house.sql("SELECT count(*), count(DISTINCT body) FROM messaging_message")
@@ -247,7 +247,7 @@ def test_a_worker_killed_in_a_broadcast_leaves_it_to_the_next(house):
     house.kill(worker)
     gate.close()
     house.start("worker")
-    wait_until(lambda: house.sql("SELECT 1 FROM messaging_broadcast WHERE done_at IS NOT NULL"), timeout=60)
+    wait_until(lambda: house.sql("SELECT 1 FROM messaging_broadcastbatch WHERE done_at IS NOT NULL"), timeout=60)
     assert house.sql("SELECT count(*), count(DISTINCT recipient_id) FROM messaging_messagerecipient") == [(3, 3)]
     for person in people:
         assert person.bodies() == ["to everybody"]
