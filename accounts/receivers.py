@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from . import services
 from .devices import Device
-from .models import User, UserProfile, UserSession
+from .models import AccountLink, User, UserProfile, UserSession
 
 
 @receiver(post_save, sender=User, dispatch_uid="accounts.make_profile")
@@ -20,7 +20,11 @@ def make_profile(instance: User, created: bool, raw: bool, **_: Any) -> None:
 
 @receiver(post_save, sender=User, dispatch_uid="accounts.end_sessions")
 def end_sessions(instance: User, created: bool, raw: bool, **_: Any) -> None:
-    """A new password, or the end of an account's activity, ends the sessions that began before it."""
+    """A new password, or the end of an account's activity, ends the sessions that began before it.
+
+    With a new password, links that were asked for under the old one are worth nothing either: whoever knew it and has
+    them sent the account to an address of their own must not get it after all.
+    """
     # Django keeps the raw password here between set_password() and save(), but not when it merely renews an old hash.
     has_new_password = vars(instance).get("_password") is not None
     if not created and not raw and (has_new_password or not instance.is_active):
@@ -28,6 +32,9 @@ def end_sessions(instance: User, created: bool, raw: bool, **_: Any) -> None:
         if instance.is_active and instance.session_to_keep:
             ending = ending.exclude(pk=instance.session_to_keep)
         services.end_sessions(ending)
+    if has_new_password and not created and not raw:
+        asked = [AccountLink.Purpose.RESET_PASSWORD, AccountLink.Purpose.CHANGE_EMAIL]
+        services.spend_links(purposes=asked, email=instance.email_lower, user=instance)
 
 
 @receiver(user_logged_in, dispatch_uid="accounts.remember_cookie")

@@ -24,6 +24,8 @@ def request_change(*, user: User, email: str, password: str, device: Device) -> 
 
     A new address that belongs to another account gets a notice instead of a link; the caller cannot tell.
     """
+    # Locked, so that no change of the password comes between the look at it and the link that it allows.
+    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     confirm_password(user=user, password=password, field="password")
     mail.queue(
         to=user.email,

@@ -69,6 +69,5 @@ def change_password(*, user: User, current: str, new: str, keep: UserSession | N
 def _set_password(*, user: User, password: str, keep: UserSession | None, device: Device) -> None:
     user.set_password(password)
     user.session_to_keep = keep.pk if keep else None
-    user.save(update_fields=["password"])  # which ends the other sessions: receivers.end_sessions
-    links.spend_links(purposes=[Purpose.RESET_PASSWORD], email=user.email_lower, user=user)
+    user.save(update_fields=["password"])  # which ends the other sessions and links: receivers.end_sessions
     mail.queue(to=user.email, template="password_changed", context={"username": user.username, **device.told()})

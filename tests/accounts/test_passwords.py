@@ -148,3 +148,25 @@ def test_a_password_set_on_the_server_ends_the_sessions(api, user):
     user.set_password(ANOTHER)
     user.save()
     assert not works(api, tokens)
+
+
+def by_the_present_one(api, user):
+    api.as_user(user).post(f"{AUTH}change-password/", {"current_password": PASSWORD, "new_password": ANOTHER})
+
+
+def by_a_link(api, user):
+    api.post(f"{AUTH}new-password/", {"token": link_for(user, "reset_password"), "password": ANOTHER})
+
+
+def on_the_server(api, user):
+    user.set_password(ANOTHER)
+    user.save()
+
+
+@pytest.mark.parametrize("change", [by_the_present_one, by_a_link, on_the_server])
+def test_a_new_password_ends_a_move_to_another_address_asked_for_under_the_old_one(api, user, change):
+    code = link_for(user, "change_email", code="of-a-thief", email="thief@example.org")
+    change(api, user)
+    assert log_in(api, user, ANOTHER)
+    assert codes(api.post(f"{AUTH}verify-email/", {"token": code})) == [("expired_token", "token")]
+    assert User.objects.get(pk=user.pk).email == user.email
