@@ -134,6 +134,10 @@ def find_link(*, code: str, purposes: list[Purpose], lock: bool = False) -> tupl
 
 def use_link(*, code: str, purposes: list[Purpose]) -> tuple[AccountLink, User]:
     """Spend the good link of ``code``, within the transaction of what it allows. Raises InvalidCode or ExpiredCode."""
+    _, user = find_link(code=code, purposes=purposes)
+    # The person before the link, as whoever changes a password locks them: else two requests could wait for each other.
+    if User.objects.select_for_update(no_key=True).filter(pk=user.pk).first() is None:
+        raise InvalidCode
     link, user = find_link(code=code, purposes=purposes, lock=True)
     AccountLink.objects.filter(pk=link.pk).update(spent_at=Now())
     return link, user

@@ -1,8 +1,10 @@
 """Another password: by a mailed link, or by the present one; and what it ends."""
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client as Browser
 
@@ -170,3 +172,29 @@ def test_a_new_password_ends_a_move_to_another_address_asked_for_under_the_old_o
     assert log_in(api, user, ANOTHER)
     assert codes(api.post(f"{AUTH}verify-email/", {"token": code})) == [("expired_token", "token")]
     assert User.objects.get(pk=user.pk).email == user.email
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_link_and_a_change_at_once_wait_for_each_other(api):
+    user = UserFactory()
+    code = link_for(user, "reset_password")
+    bodies = [
+        ("new-password", {"token": code, "password": ANOTHER}),
+        ("change-password", {"current_password": PASSWORD, "new_password": ANOTHER}),
+    ] * 6
+    start, answers = threading.Barrier(len(bodies)), []
+
+    def run(path, body):
+        client = type(api)().as_user(user)
+        start.wait()
+        answers.append(client.post(f"{AUTH}{path}/", body).status_code)
+        connection.close()
+
+    threads = [threading.Thread(target=run, args=each) for each in bodies]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(answers) <= {204, 400, 401}
+    assert 204 in answers
+    log_in(api, user, ANOTHER)
