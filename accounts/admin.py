@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 
-from config.admin import JobStateFilter, ModelAdmin, ReadOnlyAdmin
+from config.admin import JobStateFilter, ModelAdmin, ReadOnlyAdmin, SendAgainAdmin
 
 from .addresses import normalised
 from .devices import Device
@@ -173,7 +173,7 @@ class UserSessionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(AccountLink)
-class AccountLinkAdmin(ReadOnlyAdmin):
+class AccountLinkAdmin(SendAgainAdmin):
     list_display = ("purpose", "email", "user", "created_at", "done_at", "spent_at", "expires_at", "attempts", "error")
     list_filter = (JobStateFilter, "purpose")
     search_fields = ("email", "user__username", "user__usercode")

@@ -19,6 +19,7 @@ from django_celery_beat.models import ClockedSchedule, CrontabSchedule, Interval
 from django_celery_results.models import GroupResult, TaskResult
 from unfold.admin import ModelAdmin as UnfoldModelAdmin
 
+from .claims import JobQuerySet
 from .models import CacheGeneration, DiscardedFile, IdempotencyKey, OutgoingEvent, OutgoingMail
 
 
@@ -52,6 +53,20 @@ class ReadOnlyAdmin(ModelAdmin):
         return False
 
 
+class SendAgainAdmin(ReadOnlyAdmin):
+    """For jobs that send something, in one commit with their end: those that failed can be sent after all."""
+
+    actions = ("send_again",)
+
+    def has_send_again_permission(self, request: HttpRequest) -> bool:
+        return super(ReadOnlyAdmin, self).has_change_permission(request)  # by rights alone
+
+    @admin.action(description="Send again", permissions=["send_again"])
+    def send_again(self, request: HttpRequest, jobs: JobQuerySet) -> None:
+        number = jobs.revive()
+        self.message_user(request, f"{number} will be sent again within seconds; what has not failed is left alone.")
+
+
 class JobStateFilter(admin.SimpleListFilter):
     """Rows of config.claims.Job by what became of them."""
 
@@ -73,7 +88,7 @@ class JobStateFilter(admin.SimpleListFilter):
 
 
 @admin.register(OutgoingMail)
-class OutgoingMailAdmin(ReadOnlyAdmin):
+class OutgoingMailAdmin(SendAgainAdmin):
     list_display = ("id", "to", "template", "created_at", "attempts", "done_at", "failed_at", "error")
     list_filter = (JobStateFilter, "template")
     search_fields = ("to",)

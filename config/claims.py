@@ -55,6 +55,10 @@ class JobQuerySet(models.QuerySet):
         """Unfinished rows that have been due for so long that somebody should look."""
         return self.unfinished().filter(due_at__lt=Now() - older_than)
 
+    def revive(self) -> int:
+        """Have those that failed tried again, with all their attempts, at the next sweep; returns how many."""
+        return self.exclude(failed_at=None).update(failed_at=None, attempts=0, due_at=Now())
+
 
 class Job(models.Model):
     """A row that is work to do. It ends done, or failed with its reason; until then it is due at ``due_at``."""

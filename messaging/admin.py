@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Length
 from django.http import HttpRequest
 
-from config.admin import JobStateFilter, ReadOnlyAdmin
+from config.admin import JobStateFilter, ReadOnlyAdmin, SendAgainAdmin
 
 from .models import Block, BroadcastBatch, Message, MessageRecipient
 
@@ -43,7 +43,7 @@ class MessageRecipientAdmin(ReadOnlyAdmin):
 
 
 @admin.register(BroadcastBatch)
-class BroadcastBatchAdmin(ReadOnlyAdmin):
+class BroadcastBatchAdmin(SendAgainAdmin):
     list_display = ("message_id", "size", "attempts", "due_at", "done_at", "failed_at", "error")
     list_filter = (JobStateFilter,)
     fields = ("message_id", "size", "attempts", "due_at", "done_at", "failed_at", "error")

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from config.admin import JobStateFilter, ReadOnlyAdmin
+from config.admin import JobStateFilter, ReadOnlyAdmin, SendAgainAdmin
 
 from .models import Label, Membership, MembershipLabel, Note, NoteImport, Reminder
 
@@ -72,7 +72,7 @@ class MembershipLabelAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Reminder)
-class ReminderAdmin(ReadOnlyAdmin):
+class ReminderAdmin(SendAgainAdmin):
     list_display = ("id", "person", "remind_at", "attempts", "failed_at", "error")
     list_filter = (JobStateFilter, "remind_at")
     list_select_related = ("membership__user",)

@@ -3,10 +3,19 @@
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import Permission
+from django.db.models.functions import Now
 from django.test import Client
 from unfold.admin import ModelAdmin
 
 from accounts.backends import BACKEND
+from accounts.models import AccountLink
+from config import mail
+from config.models import OutgoingMail
+from messaging.models import Broadcast
+from notes.models import Reminder
+
+from ..factories import UserFactory
 
 # Django's own bookkeeping, and tables that other tables' pages show.
 ELSEWHERE = {
@@ -40,3 +49,47 @@ def test_forged_ids_of_an_action_are_no_500(desk, ids):
         for action in ("delete_selected", "nonsense"):
             answer = desk.post(path, {"action": action, "_selected_action": ids})
             assert answer.status_code < 500, path
+
+
+def list_of(model):
+    return f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+
+
+def failed_mail(**fields):
+    row = mail.queue(to="ann@example.org", template="account_exists", context={"username": "ann"})
+    OutgoingMail.objects.filter(pk=row.pk).update(**{"failed_at": Now(), "attempts": 5, "error": "550", **fields})
+    return row
+
+
+def send_again(browser, *rows):
+    return browser.post(list_of(OutgoingMail), {"action": "send_again", "_selected_action": [row.pk for row in rows]})
+
+
+def test_staff_send_a_failed_mail_again_and_no_other_one_twice(desk, smtp):
+    failed, sent, left = failed_mail(), failed_mail(failed_at=None, done_at=Now()), failed_mail()
+    for _ in range(2):
+        assert send_again(desk, failed, sent).status_code == 302
+    assert mail.send_due() == 1
+    assert [message["To"] for message in smtp.messages] == ["ann@example.org"]
+    failed.refresh_from_db()
+    assert (failed.done_at is not None, failed.failed_at, failed.attempts) == (True, None, 1)
+    left.refresh_from_db()
+    assert left.failed_at is not None
+
+
+@pytest.mark.parametrize("model", [OutgoingMail, AccountLink, Reminder, Broadcast])
+def test_what_sends_can_be_sent_again(desk, model):
+    page = admin.site._registry[model]
+    request = desk.get(list_of(model)).wsgi_request
+    assert "send_again" in page.get_actions(request)
+
+
+def test_who_may_only_look_sends_nothing_again(db):
+    looker = UserFactory(is_staff=True)
+    looker.user_permissions.set(Permission.objects.filter(codename="view_outgoingmail"))
+    browser = Client()
+    browser.force_login(looker, backend=BACKEND)
+    failed = failed_mail()
+    send_again(browser, failed)
+    failed.refresh_from_db()
+    assert failed.failed_at is not None
