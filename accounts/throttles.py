@@ -1,6 +1,9 @@
 """Who may try how often: each client, and each account that is named, whoever names it."""
 
+from collections.abc import Mapping
 from typing import Any
+
+from django.http import HttpRequest
 
 from config.clients import client_network, network
 from config.throttling import AccountThrottle, UserThrottle
@@ -32,6 +35,12 @@ class LoginThrottle(NamedThrottle):
         user = User.objects.by_login(named).first() if "\x00" not in named else None
         places = UserSession.objects.filter(user=user).values_list("ip", flat=True)[:200]
         return user is not None and client_network(request) in {network(ip) for ip in places if ip is not None}
+
+
+def name_at_the_admins_door(request: HttpRequest, credentials: Mapping[str, Any] | None = None) -> str:
+    """Under which name django-axes counts: an account spelled in another way must not have a count of its own."""
+    named = (credentials or request.POST).get("username") or ""
+    return comparable(named[:LONGEST])
 
 
 class RegisterThrottle(NamedThrottle):

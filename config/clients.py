@@ -36,6 +36,12 @@ def client_network(request: HttpRequest | Request) -> str:
     return network(client_ip(request))
 
 
+def client_place(request: HttpRequest) -> str | None:
+    """The first address of that network: what stands for the client where only an address can be stored."""
+    ip = client_ip(request)
+    return network(ip).partition("/")[0] if ip else None
+
+
 def network(ip: str | None) -> str:
     if ip is None:
         return "unknown"

@@ -281,7 +281,8 @@ AXES_VERBOSE = False
 # --- The API ----------------------------------------------------------------------------------------------------------
 
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
-AXES_CLIENT_IP_CALLABLE = "config.clients.client_ip"
+AXES_CLIENT_IP_CALLABLE = "config.clients.client_place"
+AXES_USERNAME_CALLABLE = "accounts.throttles.name_at_the_admins_door"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.SessionTokenAuthentication",

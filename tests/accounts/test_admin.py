@@ -160,6 +160,26 @@ def test_guessing_at_the_admins_door_locks_the_guesser_out_and_nobody_else(staff
     assert owner.post(door, {"username": staff.username, "password": PASSWORD}).status_code == 302
 
 
+def test_another_spelling_of_a_name_is_no_way_around_the_admins_lock(staff, settings):
+    guesser = Browser(REMOTE_ADDR="203.0.113.9")
+    for written in (str.lower, str.upper):
+        for name in (staff.username, staff.email):
+            for _ in range(settings.AXES_FAILURE_LIMIT // 2):
+                answer = guesser.post("/admin/login/", {"username": written(name), "password": "wrong"})
+    assert answer.status_code == 429
+    for name in (staff.username.title(), f" {staff.username}", staff.email.title()):
+        assert guesser.post("/admin/login/", {"username": name, "password": PASSWORD}).status_code == 429
+
+
+def test_one_ipv6_network_is_one_client_at_the_admins_door_too(staff, settings):
+    for n in range(settings.AXES_FAILURE_LIMIT):
+        guesser = Browser(REMOTE_ADDR=f"2001:db8:7:7::{n}")
+        answer = guesser.post("/admin/login/", {"username": staff.username, "password": "wrong"})
+    assert answer.status_code == 429
+    neighbour = Browser(REMOTE_ADDR="2001:db8:7:8::1")
+    assert neighbour.post("/admin/login/", {"username": staff.username, "password": PASSWORD}).status_code == 302
+
+
 def test_a_made_up_forwarded_header_is_no_way_around_the_admins_lock(staff, settings):
     for n in range(settings.AXES_FAILURE_LIMIT):
         answer = Browser(REMOTE_ADDR="203.0.113.9", HTTP_X_FORWARDED_FOR=f"198.51.100.{n}").post(
