@@ -45,6 +45,12 @@ class Conflict(APIException):
     default_code = "conflict"
 
 
+class LengthRequired(APIException):
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_detail = "Send the body with a Content-Length, not in chunks."
+    default_code = "length_required"
+
+
 class PreconditionFailed(APIException):
     """``If-Match`` named another version than the present one, which the answer's ``ETag`` then says."""
 
@@ -134,12 +140,12 @@ class OutageMiddleware:
 
 def outage(request: HttpRequest, error: BaseException) -> HttpResponse:
     logger.warning("outage", error=type(error).__name__, detail=str(error)[:200])
-    response = _answer(request, ServiceUnavailable())
+    response = answer(request, ServiceUnavailable())
     response["Retry-After"] = str(RETRY_AFTER)
     return response
 
 
-def _answer(request: HttpRequest, error: APIException) -> HttpResponse:
+def answer(request: HttpRequest, error: APIException) -> HttpResponse:
     """The same answer as JSON for clients of the API and as a page for people."""
     if request.path.startswith("/api/") or "text/html" not in request.headers.get("Accept", ""):
         kind = "server_error" if error.status_code >= 500 else "client_error"
@@ -168,26 +174,26 @@ class _NotFound(APIException):
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     too_large = isinstance(exception, django_errors.RequestDataTooBig)
-    return _answer(request, PayloadTooLarge() if too_large else _BadRequest())
+    return answer(request, PayloadTooLarge() if too_large else _BadRequest())
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, _Forbidden())
+    return answer(request, _Forbidden())
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, _NotFound())
+    return answer(request, _NotFound())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exception()  # Django asks for this page while it handles what was raised
     if isinstance(error, OUTAGES):
         return outage(request, error)
-    return _answer(request, APIException("Something went wrong on our side. It has been recorded.", "error"))
+    return answer(request, APIException("Something went wrong on our side. It has been recorded.", "error"))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _answer(
+    return answer(
         request, _Forbidden(f"The form was not sent from this site's own page. {reason}".strip(), "csrf_failed")
     )
 

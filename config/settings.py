@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "config.slashes.CommonMiddleware",
+    "config.lengths.LengthMiddleware",
     "config.public_reads.PublicReadsMiddleware",
     # What only a view asks for.
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -4,7 +4,7 @@ import pytest
 from django.template.loader import render_to_string
 
 
-@pytest.mark.parametrize("code", [400, 403, 404, 413, 500, 503])
+@pytest.mark.parametrize("code", [400, 403, 404, 411, 413, 500, 503])
 def test_an_error_page_renders_by_itself(code, settings):
     settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": "nothing.is.There"}}
     page = render_to_string(f"{code}.html")
