@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
@@ -22,7 +23,7 @@ from . import serializers
 from .authentication import session_of_cookie, stay_signed_in
 from .devices import Device
 from .forms import ChangeEmailForm, ChangePasswordForm, DeleteForm, PictureForm, ProfileForm, add_errors
-from .models import User, UserSession
+from .models import GONE, User, UserSession
 from .services import deletion, emails, passwords, profiles, sessions
 from .throttles import ConfirmationThrottle
 
@@ -37,6 +38,12 @@ class AccountPage(LoginRequiredMixin, TemplateView):
         if not isinstance(user, User):
             raise TypeError("The page of somebody signed in was reached by nobody.")
         return user
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except GONE:
+            return redirect("login-page")
 
     def get_context_data(self, **shown: Any) -> dict[str, Any]:
         profile = profiles.profile_of(self.user)

@@ -126,6 +126,10 @@ class UserProfile(models.Model):
         return f"Profile of {self.user}"
 
 
+# What is raised where an account is deleted while its owner asks for something else.
+GONE = (User.DoesNotExist, UserProfile.DoesNotExist)
+
+
 class UserSessionQuerySet(models.QuerySet["UserSession"]):
     def live(self) -> "UserSessionQuerySet":
         """Those on which somebody is signed in, and has been seen within the life of a refresh token."""

@@ -18,10 +18,10 @@ from config.openapi import errors
 from config.throttling import UploadThrottle, UserThrottle
 
 from . import export, serializers
-from .authentication import current_session, stay_signed_in
+from .authentication import InvalidToken, current_session, stay_signed_in
 from .devices import Device
 from .images import MAX_BYTES
-from .models import User, UserSession
+from .models import GONE, User, UserSession
 from .services import deletion, emails, passwords, profiles, sessions
 from .throttles import ConfirmationThrottle, MailThrottle
 from .views import checked
@@ -38,6 +38,10 @@ class SelfView(APIView):
         if not isinstance(user, User):
             raise TypeError("A view for somebody signed in was reached by nobody.")
         return user
+
+    def handle_exception(self, exc: Exception) -> Response:
+        # The account has gone since the request was let in, by another request of theirs.
+        return super().handle_exception(InvalidToken() if isinstance(exc, GONE) else exc)
 
 
 class LogoutAllView(SelfView):

@@ -2,15 +2,19 @@
 
 import io
 import json
+import threading
 from datetime import timedelta
 
+import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.test import Client as Browser
 from PIL import Image
 
 from accounts import services, tokens
 from accounts.models import AccountLink, User, UserSession
+from accounts.services import deletion
 from accounts.signals import account_deleted
 from config import storage
 from config.models import DiscardedFile, OutgoingMail
@@ -121,3 +125,43 @@ def test_what_is_over_is_forgotten_and_the_rest_is_kept(db):
     services.forget_expired()
     assert set(User.objects.all()) == {kept, waiting}
     assert list(UserSession.objects.all()) == [live]
+
+
+REQUESTS = {
+    "profile": lambda api, page: api.patch(f"{AUTH}profile/", {"first_name": "Ada"}),
+    "change of password": lambda api, page: api.post(
+        f"{AUTH}change-password/", {"current_password": PASSWORD, "new_password": "another horse battery"}
+    ),
+    "change of address": lambda api, page: api.post(
+        f"{AUTH}change-email/", {"email": "new@example.org", "password": PASSWORD}
+    ),
+    "leaving twice": lambda api, page: api.delete(f"{AUTH}account/", {"password": PASSWORD}),
+    "a page's form": lambda api, page: page.post("/account/profile/", {"first_name": "Ada", "timezone": "UTC"}),
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("ask", REQUESTS.values(), ids=REQUESTS)
+def test_what_is_asked_while_the_account_goes_is_asked_by_nobody(api, wait_until, ask):
+    user = UserFactory()
+    phone, page = api.as_user(user), Browser(raise_request_exception=False)
+    page.force_login(user, backend="accounts.backends.EmailOrUsernameBackend")
+    answers = []
+
+    def run():
+        answers.append(ask(phone, page))
+        connection.close()
+
+    with transaction.atomic():
+        deletion.remove_user(user)
+        asking = threading.Thread(target=run)
+        asking.start()
+        wait_until(somebody_waits_for_a_lock)
+    asking.join()
+    assert answers[0].status_code == 401 or answers[0].headers["Location"] == "/login/"
+
+
+def somebody_waits_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0]
