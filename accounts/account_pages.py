@@ -25,7 +25,7 @@ from .devices import Device
 from .forms import ChangeEmailForm, ChangePasswordForm, DeleteForm, PictureForm, ProfileForm, add_errors
 from .models import GONE, User, UserSession
 from .services import deletion, emails, passwords, profiles, sessions
-from .throttles import ConfirmationThrottle
+from .throttles import ConfirmationThrottle, MailThrottle
 
 
 @method_decorator([never_cache, sensitive_post_parameters()], name="dispatch")
@@ -77,8 +77,8 @@ class Section(AccountPage):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         form = self.form(request.POST, request.FILES, auto_id=f"{self.name}_%s")
-        throttle = self.throttle() if self.throttle else None
-        if throttle and not throttle.allow_request(request, self):
+        throttle = self.refused_by(request)
+        if throttle:
             form.add_error(None, f"Too many attempts. Please try again in {math.ceil(throttle.wait())} seconds.")
             response = self.refuse(form, 429)
             response["Retry-After"] = str(math.ceil(throttle.wait()))
@@ -92,6 +92,11 @@ class Section(AccountPage):
             return self.refuse(form, error.status_code)
         messages.success(request, self.done)
         return redirect("account-page")
+
+    def refused_by(self, request: HttpRequest) -> SettingsThrottle | None:
+        """The throttle that lets the request through no more, if there is one."""
+        throttle = self.throttle() if self.throttle else None
+        return throttle if throttle and not throttle.allow_request(request, self) else None
 
     def refuse(self, form: forms.Form, status: int) -> HttpResponse:
         return self.render_to_response(self.get_context_data(**{f"{self.name}_form": form}), status=status)
@@ -145,6 +150,10 @@ class EmailSection(Section):
     form, name = ChangeEmailForm, "email"
     done = "We have sent a mail to the new address. The change takes effect when you follow its link."
     throttle = ConfirmationThrottle
+
+    def refused_by(self, request: HttpRequest) -> SettingsThrottle | None:
+        mail = MailThrottle()
+        return super().refused_by(request) or (None if mail.allow(request, request.POST.get("email")) else mail)
 
     def act(self, data: dict[str, Any]) -> None:
         checked = serializers.EmailSerializer(data=data)

@@ -5,6 +5,7 @@ import threading
 import pytest
 from django.db import connection
 
+from accounts.backends import BACKEND
 from accounts.models import User
 
 from ..factories import PASSWORD, UserFactory
@@ -158,3 +159,10 @@ def test_without_redis_log_ins_go_on(api, user, settings, monkeypatch):
     monkeypatch.setattr(caching, "_client", None)
     assert guess(api, user.email, password=PASSWORD).status_code == 200
     monkeypatch.setattr(caching, "_client", None)
+
+
+def test_moving_to_another_address_sends_no_more_mail_by_the_page_than_by_the_api(client, user, settings):
+    settings.THROTTLE_MAIL = "2/hour"
+    client.force_login(user, backend=BACKEND)
+    form = {"email": "somebody@example.org", "password": PASSWORD}
+    assert [client.post("/account/email/", form).status_code for _ in range(3)] == [302, 302, 429]
