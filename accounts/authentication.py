@@ -61,10 +61,12 @@ def session_of_cookie(request: Any) -> UserSession | None:
 
 
 def stay_signed_in(request: HttpRequest, user: User, session: UserSession | None) -> None:
-    """Carry a cookie over its user's change of password; Django gives it a new key, which the session's row learns."""
+    """Carry a cookie over its user's change of password; Django renews its key and its time, which the row learns."""
     update_session_auth_hash(request, user)
     if session is not None:
-        UserSession.objects.filter(pk=session.pk).update(session_key=request.session.session_key or "")
+        UserSession.objects.filter(pk=session.pk).update(
+            session_key=request.session.session_key or "", expires_at=request.session.get_expiry_date()
+        )
 
 
 class CookieAuthentication(SessionAuthentication):

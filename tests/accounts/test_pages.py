@@ -2,9 +2,12 @@
 
 import io
 import re
+from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models.functions import Now
 from django.test import Client as Browser
 from PIL import Image
 
@@ -171,6 +174,13 @@ def test_the_password_is_changed_and_this_browser_stays(browser, user):
     )
     assert browser.get("/account/").status_code == 200
     assert other.get("/account/").status_code == 302
+
+
+def test_a_browser_that_stays_is_listed_for_as_long_as_its_cookie_is_good(browser, user):
+    UserSession.objects.update(expires_at=Now() + timedelta(hours=1))
+    browser.post("/account/password/", {"current_password": PASSWORD, "new_password": ANOTHER})
+    cookie = Session.objects.get(session_key=browser.session.session_key)
+    assert abs(UserSession.objects.live().get().expires_at - cookie.expire_date) < timedelta(seconds=5)
 
 
 def test_a_device_is_signed_out_from_the_page_and_a_strangers_is_not(browser, user):
