@@ -4,9 +4,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
@@ -112,6 +114,12 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
     def touchable(self, request: HttpRequest, users: QuerySet[User]) -> list[User]:
         return [user for user in users if self.may_touch(request, user)]
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Another one's. One's own is changed where the present one is asked for, and the session stays a known one."""
+        if self.get_object(request, unquote(id)) == request.user:
+            return redirect("account-page")
+        return super().user_change_password(request, id, form_url)
 
     @admin.display(boolean=True, description="confirmed")
     def is_verified(self, user: User) -> bool:

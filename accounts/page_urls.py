@@ -1,6 +1,7 @@
 """The pages of accounts: signing in and out, one's own account, and behind the short links of mails."""
 
 from django.urls import path
+from django.views.generic import RedirectView
 
 from . import account_pages, link_pages, sign_in_pages
 
@@ -12,6 +13,8 @@ urlpatterns = [
     path("register/", sign_in_pages.RegisterPage.as_view(), name="register-page"),
     path("resend/", sign_in_pages.ResendPage.as_view(), name="resend-page"),
     path("forgot/", sign_in_pages.ForgotPage.as_view(), name="forgot-page"),
+    # The admin's own page would carry its cookie over the change behind the back of UserSession.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account-page")),
     path("account/", account_pages.AccountPage.as_view(), name="account-page"),
     path("account/profile/", account_pages.ProfileSection.as_view(), name="account-profile"),
     path("account/picture/", account_pages.PictureSection.as_view(), name="account-picture"),

@@ -106,6 +106,15 @@ def test_a_password_set_by_staff_ends_the_sessions(desk, user, api):
     log_in(api, user, new)
 
 
+def test_one_s_own_password_is_changed_on_one_s_own_page_alone(desk, staff):
+    """There the present one is asked for, and the session that stays is still one that can be ended."""
+    for url in ("/admin/password_change/", reverse("admin:auth_user_password_change", args=[staff.pk])):
+        new = {"password1": "another horse battery", "password2": "another horse battery", "usable_password": "true"}
+        for answer in (desk.get(url), desk.post(url, new)):
+            assert answer["Location"] == "/account/"
+    assert User.objects.get(pk=staff.pk).check_password(PASSWORD)
+
+
 def test_staff_make_a_user_who_has_a_code_and_a_profile(desk):
     fields = {"username": "ada", "email": "ada@EXAMPLE.org", "password1": PASSWORD, "password2": PASSWORD}
     answer = desk.post(reverse("admin:accounts_user_add"), {**fields, "usable_password": "true"})
