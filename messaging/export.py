@@ -7,15 +7,12 @@ from django.db.models import F
 from accounts.models import User
 
 from .models import Block, Message, MessageRecipient
+from .querysets import recipients_of
 
 
 def of(user: User) -> dict[str, Any]:
     return {
-        "sent": list(
-            Message.objects.filter(sender=user)
-            .order_by("pk")
-            .values("id", "body", "broadcast", "recipient_count", "created_at", "deleted_at")
-        ),
+        "sent": _sent(user),
         "received": list(
             MessageRecipient.objects.received_by(user)
             .order_by("message_id")
@@ -30,3 +27,14 @@ def of(user: User) -> dict[str, Any]:
         ),
         "blocked": list(Block.objects.filter(blocker=user).values("created_at", username=F("blocked__username"))),
     }
+
+
+def _sent(user: User) -> list[dict[str, Any]]:
+    """With the recipients that the API shows: of a broadcast, the first hundred."""
+    sent = list(
+        Message.objects.filter(sender=user)
+        .order_by("pk")
+        .values("id", "body", "broadcast", "recipient_count", "created_at", "deleted_at")
+    )
+    found = recipients_of(message["id"] for message in sent)
+    return [{**message, "recipients": [each.username for each in found[message["id"]]]} for message in sent]

@@ -35,6 +35,6 @@ def test_what_one_wrote_and_got_is_in_the_export(ada, bob, eve):
     bob.send("to ada", ada)
     eve.send("to bob alone", bob)
     messages = ada.client.get("/api/v1/auth/export/").json()["messages"]
-    assert [each["body"] for each in messages["sent"]] == ["to bob"]
+    assert [(each["body"], each["recipients"]) for each in messages["sent"]] == [("to bob", ["bob"])]
     assert [(each["body"], each["sender_username"]) for each in messages["received"]] == [("to ada", "bob")]
     assert "alone" not in str(messages)
