@@ -6,8 +6,9 @@ from typing import Any
 
 import structlog
 from celery import Celery, Task
-from celery.signals import setup_logging
+from celery.signals import setup_logging, task_prerun
 from django.db import transaction
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -26,6 +27,13 @@ _rest_until = 0.0
 @setup_logging.connect
 def keep_django_logging(**_: Any) -> None:
     """Being connected is all it takes: Celery then leaves the logging to Django's configuration."""
+
+
+@task_prerun.connect
+def name_the_request(task: Task, **_: Any) -> None:
+    """What a task logs names the request that caused it; django-structlog sends along what was bound there."""
+    clear_contextvars()
+    bind_contextvars(**(getattr(task.request, "__django_structlog__", None) or {}))
 
 
 def wake(task: Task, *args: Any) -> None:

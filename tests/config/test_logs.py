@@ -16,6 +16,8 @@ from django.db import OperationalError
 from accounts.services import registration
 from config import logs
 
+from ..factories import UserFactory
+
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJlc2lnbmF0dXJl"
 
 
@@ -143,3 +145,14 @@ class TestRequestID:
         finished = [line for line in lines if line["event"] == "request_finished"]
         assert [(line["request_id"], line["request"]) for line in finished] == [("abc-123", "GET /robots.txt")]
         assert "hunter2" not in caplog.text
+
+
+def test_it_stands_in_the_lines_of_the_task_that_the_request_caused(worker, api, wait_until, tmp_path):
+    user = UserFactory()
+    api.post("/api/v1/auth/reset-password/", {"email": user.email}, headers={"X-Request-ID": "abc-123"})
+
+    def line():
+        said = (tmp_path / "process-0.log").read_text().splitlines()
+        return next((line for line in said if "mail_written" in line), None)
+
+    assert "request_id=abc-123" in wait_until(line)
