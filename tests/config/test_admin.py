@@ -12,7 +12,7 @@ from accounts.backends import BACKEND
 from accounts.models import AccountLink
 from config import mail
 from config.models import OutgoingMail
-from messaging.models import Broadcast
+from messaging.models import BroadcastBatch
 from notes.models import Reminder
 
 from ..factories import UserFactory
@@ -77,7 +77,7 @@ def test_staff_send_a_failed_mail_again_and_no_other_one_twice(desk, smtp):
     assert left.failed_at is not None
 
 
-@pytest.mark.parametrize("model", [OutgoingMail, AccountLink, Reminder, Broadcast])
+@pytest.mark.parametrize("model", [OutgoingMail, AccountLink, Reminder, BroadcastBatch])
 def test_what_sends_can_be_sent_again(desk, model):
     page = admin.site._registry[model]
     request = desk.get(list_of(model)).wsgi_request
