@@ -3,8 +3,11 @@
 import threading
 
 import pytest
+from django.db import connection, transaction
 
 from notes.models import Note
+from notes.services import access
+from tests.waiting import wait_until
 
 from .factories import LabelFactory
 
@@ -83,8 +86,6 @@ def test_without_it_the_last_write_wins_and_the_version_counts(owner, editor, pa
 
 def at_once(*calls):
     """The answers of ``calls``, made by as many threads that start together."""
-    from django.db import connection
-
     start, answers = threading.Barrier(len(calls)), [None] * len(calls)
 
     def run(number, call):
@@ -171,3 +172,33 @@ def test_fifty_places_are_not_overrun_by_shares_at_once(owner, note, path):
     codes = [person.usercode for person in UserFactory.create_batch(4)]
     answers = at_once(*[lambda code=code: owner.post(f"{path}collaborators/", {"usercode": code}) for code in codes])
     assert sorted(answer.status_code for answer in answers) == [201, 400, 400, 400]
+
+
+def somebody_waits_for_this_connection():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+        )
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("leaver", ["owner", "collaborator"])
+def test_a_write_and_the_end_of_an_account_do_not_wait_for_each_other(note, user, editor_user, viewer_user, leaver):
+    person = {"owner": user, "collaborator": viewer_user}[leaver]
+    locked = threading.Event()
+
+    def write():
+        with transaction.atomic():
+            access.take(by=editor_user, note_ids=[note.pk])
+            locked.set()
+            wait_until(somebody_waits_for_this_connection, what="the deletion waiting for the note")
+            access.announce(by=editor_user, note_ids=[note.pk], action="changed")
+        return "written"
+
+    def leave():
+        locked.wait(10)
+        person.delete()
+        return "left"
+
+    assert at_once(write, leave) == ["written", "left"]
