@@ -8,6 +8,7 @@ import django_celery_results.admin
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth.models import Group
 from django.core.exceptions import BadRequest, ValidationError
 from django.db import models
@@ -29,6 +30,13 @@ class ModelAdmin(UnfoldModelAdmin):
     list_per_page = 50
     show_full_result_count = False
     compressed_fields = True
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Django leads wrong filters back to the whole list, but fails for the year 9999 or for one that is none."""
+        try:
+            return super().get_changelist_instance(request)
+        except (ValueError, OverflowError) as error:
+            raise IncorrectLookupParameters from error
 
     def response_action(self, request: HttpRequest, queryset: Any) -> Any:
         """Django takes the ids of the ticked rows as they come; one that is none, which no page sends, is 400."""

@@ -4,6 +4,7 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Permission
+from django.db.models import DateField
 from django.db.models.functions import Now
 from django.test import Client
 from unfold.admin import ModelAdmin
@@ -40,6 +41,16 @@ def test_no_table_s_list_fails_whatever_its_address_says(desk):
         path = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
         for query in ("", "?q=%00", "?q=%25_\\'", "?p=99999", "?p=x", "?o=99", "?nonsense=1", "?id__exact=x"):
             assert desk.get(path + query).status_code in (200, 302), path + query
+
+
+@pytest.mark.parametrize("years", ["__year=9999", "__year=9999&{0}__month=12", "__year=0", "__year=99999"])
+def test_no_table_s_list_fails_for_a_date_at_the_calendar_s_end(desk, years):
+    for model in admin.site._registry:
+        path = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+        for field in model._meta.fields:
+            if isinstance(field, DateField):
+                query = f"?{field.name}{years.format(field.name)}"
+                assert desk.get(path + query).status_code in (200, 302, 400), path + query
 
 
 @pytest.mark.parametrize("ids", [["abc"], ["1", ""], ["\x00"], ["9" * 30]])
