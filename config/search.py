@@ -10,6 +10,7 @@ from operator import and_, or_
 
 from django.db.models import CharField, Func, Q, TextField
 from django.db.models.lookups import Lookup
+from rest_framework.exceptions import ValidationError
 
 MAX_WORDS = 20
 
@@ -48,8 +49,14 @@ for field in (CharField, TextField):
 
 
 def words(text: str) -> list[str]:
-    """The words of a search, at most twenty; NUL, which no text in Postgres holds, matches nothing and is dropped."""
-    return text.replace("\x00", "").split()[:MAX_WORDS]
+    """The words of a search, each once; NUL, which no text in Postgres holds, matches nothing and is dropped.
+
+    More than twenty are a validation error: to leave some out would find what was not asked for.
+    """
+    found = list(dict.fromkeys(text.replace("\x00", "").split()))
+    if len(found) > MAX_WORDS:
+        raise ValidationError({"search": [f"A search has at most {MAX_WORDS} words."]}, "too_many_words")
+    return found
 
 
 def contains_words(text: str, *columns: str) -> Q:
