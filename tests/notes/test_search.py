@@ -31,7 +31,8 @@ def test_words_are_found_in_title_body_and_items(owner, found, field, value):
     ("Crème Brûlée", "creme brulee"), ("creme", "CRÈME"), ("Straße", "STRASSE"), ("ПРИВЕТ, мир", "привет"),
     ("ёлка", "елка"), ("ΟΔΟΣ", "οδος"), ("東京タワー", "京タ"), ("안녕하세요", "녕하"),
     ("مرحبا بالعالم", "بالعالم"), ("שלום עולם", "עולם"), ("नमस्ते दुनिया", "दुनिया"),
-    ("ﬁnance", "fin"), ("Ｆｕｌｌ", "full"), ("İstanbul", "istanbul"), ("e\u0301tude", "étude"),
+    ("ﬁnance", "fin"), ("Ｆｕｌｌ", "full"), ("İstanbul", "istanbul"), ("e\u0301tude", "étude"), ("שָׁלוֹם", "שלום"),
+    ("كِتَابٌ", "كتاب"), ("كتاب", "كِتَابٌ"), ("می\u200cخواهم", "میخواهم"), ("hy\u00adphen", "hyphen"), ("❤", "❤\ufe0f"),
     ("party 🎉 tonight", "🎉"), ("ab", "B"), ("q", "q"), ("x2", "2"),
 ])  # fmt: skip
 def test_any_script_without_case_or_accents(user, found, text, word):
@@ -86,12 +87,24 @@ def test_no_words_is_no_filter_and_long_searches_have_a_limit(owner, note, found
     assert owner.get(NOTES, {"search": "x" * 501}).status_code == 400
 
 
+def test_every_word_counts_or_is_refused(owner, found, titles):
+    owner.post(NOTES, {"title": "many", "body": " ".join(f"w{n:02}" for n in range(20))})
+    asked = [f"w{n:02}" for n in range(20)]
+    assert found(" ".join(asked)) == {"many"}
+    assert found(" ".join([*asked[:19], "missing"])) == set()
+    for path in (NOTES, "/api/v1/contacts/", "/api/v1/contacts/unprocessed/", "/api/v1/trends/"):
+        answer = owner.get(path, {"search": " ".join([*asked, "missing"])})
+        assert answer.status_code == 400, path
+        assert [answer.json()["errors"][0][each] for each in ("attr", "code")] == ["search", "too_many_words"]
+
+
 def test_a_thousand_labels_and_a_search_that_names_them_all(owner, user, note):
     from notes.models import Label
 
     Label.objects.bulk_create(Label(owner=user, name=f"label {n}", key=f"label {n}") for n in range(1000))
     assert owner.get(f"{NOTES}?search=label").json()["results"] == []
-    assert owner.get(f"{NOTES}?search=" + "+".join(["label"] * 20)).status_code == 200
+    words = {"label"[start:end] for start in range(5) for end in range(start + 1, 6)}
+    assert owner.get(f"{NOTES}?search=" + "+".join(words)).status_code == 200
 
 
 # Words of digits, so that no two notes are alike; every thousandth has a rare word more.
