@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -169,8 +170,10 @@ def store_notes(user: User, notes: Sequence[keep.KeepNote]) -> tuple[int, list[d
     """Make those of ``notes`` that ``user`` has not had imported before; returns how many, and what went wrong.
 
     Call it inside a transaction. The person is locked, so that two imports at once do not make the same note twice.
+    Raises Postpone where somebody else has the lock: the deletion of an account holds it and waits for this import.
     """
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if User.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=user.pk).first() is None:
+        raise claims.Postpone("The person's account was being changed.", delay=timedelta(seconds=1))
     known = _known(user, notes)
     fresh = {note.digest: note for note in notes if note.digest not in known}
     now = timezone.now()

@@ -36,8 +36,9 @@ def too_many_labels() -> Exception:
 @transaction.atomic
 def create_label(*, owner: User, name: str) -> Label:
     """Raises LabelExists, and a validation error past 1,000 labels."""
-    # Locking the person makes the count hold: two labels at once would otherwise both be the thousandth.
-    User.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    # Locking the person makes the count hold: two labels at once would otherwise both be the thousandth. Where the
+    # account has gone meanwhile, the label's foreign key says so.
+    User.objects.select_for_update(no_key=True).filter(pk=owner.pk).first()
     if Label.objects.visible_to(owner).count() >= MAX_LABELS_A_PERSON:
         raise attr_error("name", f"You have {MAX_LABELS_A_PERSON:,} labels, which is the most.", "too_many_labels")
     label = _save(Label(owner=owner, name=tidy(name)))

@@ -3,9 +3,10 @@
 import struct
 import zipfile
 
+import psycopg2
 import pytest
 from django.core.files.storage import default_storage
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
 from config import storage
@@ -296,6 +297,27 @@ def test_the_counts_move_and_a_step_is_never_done_twice(owner, monkeypatch):
         seen.append((row["status"], row["processed"], row["created"]))
     assert seen == [("processing", 2, 2), ("processing", 4, 4), ("completed", 5, 5), ("completed", 5, 5)]
     assert Note.objects.count() == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_step_does_not_wait_for_a_person_who_is_leaving_or_changing(owner, user):
+    """The deletion of the account holds the person and waits for the import: waiting for the person is a circle."""
+    send(owner, zip_of(TAKEOUT))
+    holder = psycopg2.connect(**connection.get_connection_params())
+    try:
+        with holder.cursor() as cursor:
+            cursor.execute("SELECT FROM accounts_user WHERE id = %s FOR UPDATE", [user.pk])
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '5s'")
+        assert import_notes() == 0
+    finally:
+        holder.close()
+        connection.close()
+    row = NoteImport.objects.get()
+    assert (row.attempts, row.processed) == (0, 0), "waiting costs no attempt"
+    NoteImport.objects.update(due_at=Now())
+    assert import_notes() == 1
+    assert owner.get(NOTES).json()["results"]
 
 
 def test_a_step_ends_where_its_notes_become_many_bytes(owner, monkeypatch):

@@ -5,6 +5,7 @@ import threading
 import pytest
 from django.db import connection, transaction
 
+from accounts.models import User
 from notes.models import Note
 from notes.services import access
 from tests.waiting import wait_until
@@ -202,3 +203,20 @@ def test_a_write_and_the_end_of_an_account_do_not_wait_for_each_other(note, user
         return "left"
 
     assert at_once(write, leave) == ["written", "left"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_person_makes_while_their_account_goes_is_409(owner, user):
+    def leave():
+        with transaction.atomic():
+            User.objects.select_for_update().get(pk=user.pk)
+            locked.set()
+            wait_until(somebody_waits_for_this_connection, what="the label waiting for its person")
+            user.delete()
+
+    def make_a_label():
+        locked.wait(10)
+        return owner.post("/api/v1/labels/", {"name": "Home"}).status_code
+
+    locked = threading.Event()
+    assert at_once(leave, make_a_label) == [None, 409]
