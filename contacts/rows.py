@@ -106,7 +106,7 @@ def phone_key_of(text: str, cell: Cell = None) -> tuple[str, Fault | None]:
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         if abs(cell) >= EXACT_FLOAT:
             return "", _lost(text)
-        if cell < 0 or cell != int(cell):
+        if not (cell >= 0 and float(cell).is_integer()):
             return "", _no_phone(text)
     elif not text or text.isspace():
         return "", None

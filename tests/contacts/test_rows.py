@@ -49,6 +49,8 @@ def test_what_is_no_phone_is_said_so(text: str) -> None:
         (3.7e20, "", "phone_precision_lost"),
         (-14.0, "", "phone_invalid"),
         (14.5, "", "phone_invalid"),
+        (float("nan"), "", "phone_invalid"),
+        (float("inf"), "", "phone_precision_lost"),
         (True, "", "phone_invalid"),
         (datetime.date(2020, 1, 1), "", "phone_invalid"),
         ("3.74911E+11", "", "phone_precision_lost"),
