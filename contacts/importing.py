@@ -70,7 +70,7 @@ def _work(upload: FileMetadata) -> bool:
         return False
     except Refused as refusal:
         # It was readable when it was uploaded, so this is no everyday happening: the log keeps what the reader said.
-        logger.warning("upload_refused", id=upload.pk, code=refusal.code, cause=refusal.cause)
+        logger.warning("upload_refused", id=upload.pk, error_code=refusal.code, cause=refusal.cause)
         return _fail(upload, refusal.code, refusal.detail)
     except FileNotFoundError:
         return _fail(upload, "original_missing", "The uploaded file is no longer in the storage.")
@@ -156,7 +156,7 @@ def _locked(upload: FileMetadata) -> FileMetadata:
 def _end(upload: FileMetadata, *, failed: tuple[str, str] | None = None) -> None:
     if failed:
         code, reason = failed
-        logger.error("upload_failed", id=upload.pk, code=code, reason=reason)
+        logger.error("upload_failed", id=upload.pk, error_code=code, reason=reason)
         FileMetadata.objects.filter(pk=upload.pk).update(failed_at=Now(), error_code=code, error=reason[:2000])
     else:
         FileMetadata.objects.filter(pk=upload.pk).update(done_at=Now(), error_code="", error="")

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts import export
-from config import storage
+from config import logs, storage
 from config.models import DiscardedFile
 from config.storage import PrivateFileSystemStorage
 from contacts import importing, locks, services
@@ -111,12 +111,15 @@ def test_a_storage_that_refuses_is_503_and_leaves_nothing(
     assert not FileMetadata.objects.exists()
 
 
-def test_a_file_whose_original_is_gone_says_so(signed_in: Any, send: Callable) -> None:
+def test_a_file_whose_original_is_gone_says_so(signed_in: Any, send: Callable, caplog: Any) -> None:
+    caplog.set_level("ERROR")
     upload = send(signed_in, ROWS).json()
     default_storage.delete(FileMetadata.objects.get().key)
     importing.import_due()
     failed = signed_in.get(f"{URL}uploads/{upload['id']}/").json()
     assert (failed["status"], failed["error"]["code"]) == ("failed", "original_missing")
+    (line,) = [each.msg for each in caplog.records if each.msg["event"] == "upload_failed"]
+    assert "original_missing" in logs.hide_secrets(None, "", dict(line)).values(), "the log says why too"
 
 
 def test_a_file_that_ends_its_worker_each_time_fails_after_five_attempts(
