@@ -193,7 +193,7 @@ def forget_idempotency_keys() -> int:
 
 
 def require_file(value: object) -> TemporaryUploadedFile:
-    """The request's ``file``; raises a validation error where there is none, or more than a file."""
+    """The request's ``file``; raises a validation error where that is none."""
     if not isinstance(value, TemporaryUploadedFile):
         raise attr_error("file", "Send the sheet as the multipart field `file`.", "required")
     return value
