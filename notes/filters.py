@@ -3,23 +3,14 @@
 from typing import Any
 
 import django_filters as filters
-from django import forms
 
 from config.choices import FilterSet
+from config.filters import IdFilter
 
 from .models import Membership
 from .pagination import ORDERINGS
 
 STATES = ("active", "archived", "trashed", "all")
-
-
-class IdField(forms.IntegerField):
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=1, max_value=2**63 - 1, **kwargs)
-
-
-class IdFilter(filters.Filter):
-    field_class = IdField
 
 
 class YesNoFilter(filters.TypedChoiceFilter):

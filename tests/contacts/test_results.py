@@ -151,6 +151,8 @@ def test_contacts_are_paged_newest_first_and_filtered_by_upload(signed_in: Any, 
     assert names == [f"m{n}" for n in (4, 3, 2, 1, 0)] + [f"n{n}" for n in (4, 3, 2, 1, 0)]
     of_first = signed_in.get(first["links"]["contacts"]).json()["results"]
     assert {contact["upload"] for contact in of_first} == {first["id"]}
+    for odd in (f"{first['id']}.9", f"{first['id']}e0", "NaN", "0", "9" * 30):
+        assert signed_in.get(f"{URL}?upload={odd}").status_code == 400, odd
     assert set(of_first[0]) == {"id", "name", "phone_number", "email_address", "upload", "accepted_at"}
 
 
