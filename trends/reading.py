@@ -1,16 +1,17 @@
 """CSV files as people make them, read as a stream: however long the file, no more than a batch is held."""
 
 import csv
+from collections import deque
 from collections.abc import Iterator
-from itertools import chain
 from operator import itemgetter
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .columns import COLUMNS, HEADINGS, Problem, explain, known, take
 
 DELIMITERS = (";", ",", "\t", "|")
 BATCH = 5_000  # rows
-MAX_LINE = 1_000_000  # bytes
+MAX_LINE = 1_000_000  # bytes of a line, and characters of a row, which may have many lines
+MAX_AGAIN = 100_000_000  # characters read a second time, after rows whose quotes do not close
 
 Batch = tuple[list[tuple[str, ...]], list[Problem]]
 
@@ -34,14 +35,21 @@ class Sheet:
         self.total_rows = 0
         self.rejected = 0
         lines = _lines(stream)
-        first = next((line for line in lines if line.strip()), None)
-        if first is None:
+        blank = 0
+        for first in lines:
+            if first.strip():
+                break
+            blank += 1
+        else:
             raise Unreadable("The file is empty.")
-        self._reader = csv.reader(chain([first], lines), delimiter=_delimiter(first), strict=True)
+        self._lines = _Again(first, lines, before=blank)
         try:
+            self._delimiter = _delimiter(first)
+            self._reader = self._new_reader()
             header = next(self._reader)
         except csv.Error as error:
-            raise Unreadable(f"The header cannot be read: {error}.") from error
+            reason = "its lines do not end in LF or CRLF" if "\r" in first.rstrip("\r\n") else str(error)
+            raise Unreadable(f"The header cannot be read: {reason}.") from error
         self._width = len(header)
         self._pick = itemgetter(*_places(header))
 
@@ -66,15 +74,18 @@ class Sheet:
             yield rows, problems
 
     def _rows(self) -> Iterator[tuple[tuple[str, ...] | None, list[Problem]]]:
-        reader, width, pick = self._reader, self._width, self._pick
+        lines, width, pick = self._lines, self._width, self._pick
         while True:
-            begins = reader.line_num + 1
+            begins = lines.begin_row()
             try:
-                values = next(reader)
+                values = next(self._reader)
             except StopIteration:
                 return
             except csv.Error as error:
                 yield None, [Problem(begins, "", "", "bad_quotes", f"The row cannot be read: {error}.")]
+                # A quote that does not close has taken lines of other rows along.
+                lines.go_back_to_second()
+                self._reader = self._new_reader()
                 continue
             if len(values) == width:
                 picked = pick(values)
@@ -86,6 +97,44 @@ class Sheet:
                 code = "too_few_values" if len(values) < width else "too_many_values"
                 message = f"The row has {len(values)} values where the header has {width}."
                 yield None, [Problem(begins, "", "", code, message)]
+
+    def _new_reader(self) -> Any:
+        return csv.reader(self._lines, delimiter=self._delimiter, strict=True)
+
+
+class _Again:
+    """Lines, of which those of the row at hand can be read again. Each iteration goes on where the last one ended."""
+
+    def __init__(self, first: str, rest: Iterator[str], *, before: int) -> None:
+        self._coming = rest
+        self._again = deque([first])
+        self._row: list[str] = []
+        self._before = before
+        self._read_again = 0
+
+    def __iter__(self) -> Iterator[str]:
+        again, row, length = self._again, self._row, 0
+        while line := again.popleft() if again else next(self._coming, ""):
+            row.append(line)
+            length = length + len(line) if len(row) > 1 else len(line)
+            if length > MAX_LINE:
+                raise csv.Error(f"it is longer than {MAX_LINE:,} characters")
+            yield line
+
+    def begin_row(self) -> int:
+        """Forget the lines of the last row; the number of the line in which the next one begins."""
+        self._before += len(self._row)
+        self._row.clear()
+        return self._before + 1
+
+    def go_back_to_second(self) -> None:
+        """Have all lines of this row but its first come once more; raises Unreadable if that is too much."""
+        again = self._row[1:]
+        del self._row[1:]
+        self._again.extendleft(reversed(again))
+        self._read_again += sum(map(len, again))
+        if self._read_again > MAX_AGAIN:
+            raise _at(self._before + 1, "bad_quotes", "Too many rows have a quote that does not close.")
 
 
 def _lines(stream: BinaryIO) -> Iterator[str]:

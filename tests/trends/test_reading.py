@@ -70,6 +70,8 @@ def test_missing_unknown_and_repeated_columns_are_each_named(send, settings):
         (b"PK\x03\x04rest of a workbook", "workbook"),
         (b"\xff\x00\x01\x02 not text at all", "not UTF-8"),
         (b"x" * 1_000_001, "longer than"),
+        (HEADER.encode() + b"\r" + ROW.encode() + b"\r", "do not end in LF or CRLF"),
+        (b"x" * 200_000, "The header cannot be read"),
     ],
 )
 def test_what_is_no_csv_is_refused_with_its_reason(send, content, said):
@@ -135,9 +137,28 @@ def test_every_bad_value_of_a_row_is_told(send):
     assert run["rejected"] == 1
 
 
-def test_a_quote_that_is_never_closed_is_told_with_the_line_where_it_begins(send):
-    run = send(f'{HEADER}{good_rows(20)}\nAI;A;"never closed;;;;Low;S;y;z\nAI;B;x;;;;Low;S;y;z\n'.encode())
-    assert [(error["line"], error["code"]) for error in run["errors"]] == [(22, "bad_quotes")]
+@pytest.mark.parametrize("last", ["", '\nAI;Z;"Roads; rails";1;2;Pilot;High;T;Health;Triage'])
+def test_a_quote_that_is_never_closed_costs_its_own_row_alone(send, last):
+    after = good_rows(30).removeprefix(good_rows(20))
+    run = send(
+        f'{HEADER}{good_rows(20)}\nAI;A;"never closed;;;;Low;S;y;z{after}{last}\nAI;B;-;-1;;;Low;S;y;z\n'.encode()
+    )
+    told = [(error["line"], error["code"]) for error in run["errors"]]
+    assert told == [(22, "bad_quotes"), (33 + bool(last), "negative")]
+    assert (run["created"], run["rejected"]) == (30 + bool(last), 2)
+
+
+def test_lines_are_counted_from_the_first_of_the_file(send):
+    run = send(f"\n\n{HEADER}{good_rows(20)}\nAI;B;x;-1;;;Low;S;y;z\n".encode())
+    assert run["errors"][0]["line"] == 24
+
+
+def test_a_row_that_does_not_end_is_told_before_it_takes_all_memory(send):
+    endless = '";"'.join(["x" * 60_000] * 7)
+    run = send(f'{HEADER}{good_rows(40)}\nAI;"{endless}\n{endless}\n{endless}\nAI;B;-;-1;;;Low;S;y;z\n'.encode())
+    assert [error["line"] for error in run["errors"]] == [42, 43, 44, 45]
+    assert "longer than 1,000,000 characters" in run["errors"][0]["message"]
+    assert run["created"] == 40
 
 
 def test_choices_do_not_mind_case_and_counts_may_be_empty(send):
