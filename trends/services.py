@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, NamedTuple
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from rest_framework.exceptions import NotFound
 
 from config import storage
 from config.caching import bump
@@ -74,8 +75,12 @@ def create_trend(*, values: dict[str, Any]) -> Trend:
     return store_trend(trend=Trend(**values))
 
 
-def update_trend(*, trend: Trend, values: dict[str, Any]) -> Trend:
-    """Change some columns of a trend; raises DuplicateTrend."""
+@transaction.atomic
+def update_trend(*, trend_id: int, values: dict[str, Any]) -> Trend:
+    """Change some columns of a trend; raises DuplicateTrend, and NotFound where it has been deleted meanwhile."""
+    trend = Trend.objects.select_for_update(no_key=True).filter(pk=trend_id).first()
+    if trend is None:
+        raise NotFound
     for name, value in values.items():
         setattr(trend, name, value)
     return store_trend(trend=trend, changed=list(values)) if values else trend

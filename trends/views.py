@@ -89,7 +89,7 @@ class TrendViewSet(viewsets.ModelViewSet):
         serializer.instance = services.create_trend(values=serializer.validated_data)
 
     def perform_update(self, serializer: Any) -> None:
-        services.update_trend(trend=serializer.instance, values=serializer.validated_data)
+        serializer.instance = services.update_trend(trend_id=serializer.instance.pk, values=serializer.validated_data)
 
     def perform_destroy(self, instance: Trend) -> None:
         services.delete_trends(trends=Trend.objects.filter(pk=instance.pk))

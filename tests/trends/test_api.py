@@ -3,7 +3,9 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from rest_framework.exceptions import NotFound
 
+from trends import services
 from trends.columns import COLUMNS
 from trends.models import Trend
 
@@ -194,6 +196,12 @@ def test_an_equal_trend_is_a_409_whether_it_is_added_or_changed(api, staff):
         assert answer.json()["errors"][0]["code"] == "duplicate"
     assert writer.patch(f"{API}{second}/", {}).status_code == 200
     assert writer.patch(f"{API}{second}/", {"macrotrend": other["macrotrend"]}).status_code == 200
+
+
+def test_a_trend_that_is_deleted_before_it_is_changed_is_not_there(trends):
+    services.delete_trends(trends=Trend.objects.filter(pk=trends[0].pk))
+    with pytest.raises(NotFound):
+        services.update_trend(trend_id=trends[0].pk, values={"macrotrend": "late"})
 
 
 @pytest.mark.parametrize(
