@@ -9,18 +9,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from .env import env
 
 ROOT = Path(__file__).resolve().parent.parent
-env = environ.Env()
 
 
 def web() -> list[str]:
     """The REST API, the pages and the admin: WSGI on blocking threads."""
     return [
-        *_granian("config.wsgi:application", "wsgi", env.int("PORT", default=8000)),
-        "--workers", str(env.int("WEB_WORKERS", default=1)),
-        "--blocking-threads", str(env.int("WEB_THREADS", default=8)),
+        *_granian("config.wsgi:application", "wsgi", env.number("PORT", default=8000)),
+        "--workers", str(env.number("WEB_WORKERS", default=1, least=1)),
+        "--blocking-threads", str(env.number("WEB_THREADS", default=8, least=1)),
         # Counts open connections, not requests: a browser keeps several of them open and idle, and one too many would
         # wait until another closes.
         "--backpressure", "4096",
@@ -30,7 +31,7 @@ def web() -> list[str]:
 
 def events() -> list[str]:
     """The open event streams: one worker, whose loop holds them all."""
-    port = env.int("EVENTS_PORT", default=env.int("PORT", default=8000) + 1)
+    port = env.number("EVENTS_PORT", default=env.number("PORT", default=8000) + 1)
     return [
         *_granian("config.asgi:application", "asgi", port),
         "--workers", "1",
@@ -64,7 +65,7 @@ def flower() -> list[str]:
     os.environ["FLOWER_BASIC_AUTH"] = f"{user}:{password}"
     address = env("HOST", default="127.0.0.1")
     # Tornado, which reads these, takes no value that is an argument of its own.
-    port = env.int("FLOWER_PORT", default=5555)
+    port = env.number("FLOWER_PORT", default=5555)
     return [*_celery("flower"), f"--address={address}", f"--port={port}"]
 
 
@@ -93,20 +94,17 @@ ROLES: dict[str, Callable[[], list[str]]] = {
 }
 
 
-def load_environment() -> None:
-    """What the settings read: the process's environment, then ``.env``, then ``ATRIUM_HOME/env``."""
-    environ.Env.read_env(ROOT / ".env")
-    environ.Env.read_env(Path(env("ATRIUM_HOME", default=str(ROOT / ".atrium"))) / "env")
-
-
 def main() -> None:
     arguments = sys.argv[1:]
     if len(arguments) != 1 or arguments[0] not in ROLES:
         sys.exit(f"usage: python -m config.processes {'|'.join(ROLES)}")
-    load_environment()
+    env.load(ROOT)
     os.environ["ATRIUM_PROCESS"] = arguments[0]  # names the process in its log lines and in Postgres
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    command = ROLES[arguments[0]]()
+    try:
+        command = ROLES[arguments[0]]()
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
     sys.stdout.flush()
     os.execv(command[0], command)
 

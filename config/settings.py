@@ -11,18 +11,16 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from whitenoise.compress import Compressor
 
+from .env import env
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-env.read_env(BASE_DIR / ".env")
-ATRIUM_HOME = Path(env("ATRIUM_HOME", default=BASE_DIR / ".atrium")).resolve()
-env.read_env(ATRIUM_HOME / "env")
+ATRIUM_HOME = env.load(BASE_DIR)
 
 # --- What production refuses to start without -------------------------------------------------------------------------
 
@@ -137,7 +135,11 @@ TEMPLATES = [
 
 # --- Postgres ---------------------------------------------------------------------------------------------------------
 
-DATABASES = {"default": env.db("DATABASE_URL", default="postgresql://atrium@127.0.0.1:1/atrium")}
+DATABASE_URL = env.address(
+    "DATABASE_URL", default="postgresql://atrium@127.0.0.1:1/atrium", schemes=("postgresql", "postgres", "pgsql"),
+    like="postgresql://user:password@host:5432/database",
+)  # fmt: skip
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 DATABASES["default"].update(
     ENGINE="django_prometheus.db.backends.postgresql",
     # A new connection costs more than most queries: keep one a thread, and replace it when it has died.
@@ -153,7 +155,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis: one database for cache, presence and events, another for the broker ---------------------------------------
 
-REDIS_URL = env("REDIS_URL", default="redis://127.0.0.1:1/0")
+REDIS_URL = env.address(
+    "REDIS_URL",
+    default="redis://127.0.0.1:1/0",
+    schemes=("redis", "rediss", "unix"),
+    like="redis://:password@host:6379/0",
+)
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
@@ -172,7 +179,10 @@ CACHES = {
 # --- Celery -----------------------------------------------------------------------------------------------------------
 # The work itself is in Postgres (config/claims.py), so these choose speed of recovery, not safety of data.
 
-CELERY_BROKER_URL = env("CELERY_BROKER_URL", default="redis://127.0.0.1:1/1")
+CELERY_BROKER_URL = env.address(
+    "CELERY_BROKER_URL", default="redis://127.0.0.1:1/1", like="redis://host:6379/1 or amqp://user:password@host:5672//",
+    schemes=("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyamqp"),
+)  # fmt: skip
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # Without these a publish on a hung Redis blocks for more than 25 s.
@@ -198,7 +208,7 @@ CELERY_TASK_ROUTES = {
 CELERY_TASK_SOFT_TIME_LIMIT = 900
 CELERY_TASK_TIME_LIMIT = 960
 CELERY_TASK_TRACK_STARTED = True
-CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=2)
+CELERY_WORKER_CONCURRENCY = env.number("WORKER_CONCURRENCY", default=2, least=1)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000  # KiB; a child above it is replaced after its task
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -215,7 +225,7 @@ DJANGO_CELERY_BEAT_TZ_AWARE = True
 
 # Made as rows after each migrate, where an administrator may then change or pause them (config/schedule.py).
 # Each is a sweep over rows that a lost message left behind: seconds, not minutes.
-TRENDS_INTERVAL = env.int("TRENDS_INTERVAL", default=120)
+TRENDS_INTERVAL = env.number("TRENDS_INTERVAL", default=120, least=1)
 PERIODIC_TASKS: dict[str, tuple[str, int]] = {
     "mail: send what is due": ("config.tasks.send_mail", 5),
     "accounts: mail the links that are due": ("accounts.tasks.send_links", 5),
@@ -281,7 +291,7 @@ AXES_VERBOSE = False
 
 # --- The API ----------------------------------------------------------------------------------------------------------
 
-TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=0)
 AXES_CLIENT_IP_CALLABLE = "config.clients.client_place"
 AXES_USERNAME_CALLABLE = "accounts.throttles.name_at_the_admins_door"
 REST_FRAMEWORK = {
@@ -301,13 +311,13 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": TRUSTED_PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-THROTTLE_ANON = env("THROTTLE_ANON", default="300/min")
-THROTTLE_USER = env("THROTTLE_USER", default="1200/min")
-THROTTLE_LOGIN = env("THROTTLE_LOGIN", default="20/min")
-THROTTLE_REGISTER = env("THROTTLE_REGISTER", default="20/hour")
-THROTTLE_MAIL = env("THROTTLE_MAIL", default="10/hour")
-THROTTLE_SEND = env("THROTTLE_SEND", default="120/min")
-THROTTLE_UPLOAD = env("THROTTLE_UPLOAD", default="60/hour")
+THROTTLE_ANON = env.rate("THROTTLE_ANON", default="300/min")
+THROTTLE_USER = env.rate("THROTTLE_USER", default="1200/min")
+THROTTLE_LOGIN = env.rate("THROTTLE_LOGIN", default="20/min")
+THROTTLE_REGISTER = env.rate("THROTTLE_REGISTER", default="20/hour")
+THROTTLE_MAIL = env.rate("THROTTLE_MAIL", default="10/hour")
+THROTTLE_SEND = env.rate("THROTTLE_SEND", default="120/min")
+THROTTLE_UPLOAD = env.rate("THROTTLE_UPLOAD", default="60/hour")
 DRF_STANDARDIZED_ERRORS = {
     "EXCEPTION_HANDLER_CLASS": "config.errors.ExceptionHandler",
     "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
@@ -346,8 +356,11 @@ DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Atrium <atrium@localhost
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_TIMEOUT = 10
 MAIL_DIR = ATRIUM_HOME / "mail"
-if env("EMAIL_URL", default=""):
-    vars().update(env.email_url("EMAIL_URL"))
+EMAIL_URL = env.address(
+    "EMAIL_URL", default="", schemes=tuple(env.EMAIL_SCHEMES), like="smtp+tls://user:password@host:587"
+)
+if EMAIL_URL:
+    vars().update(env.email_url_config(EMAIL_URL))
 else:
     EMAIL_BACKEND = "config.mail.FileBackend"
 
@@ -389,21 +402,23 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 
 # --- The domains' own settings ----------------------------------------------------------------------------------------
 
-EVENTS_URL = env("EVENTS_URL", default="").rstrip("/")
-NOTES_TRASH_DAYS = env.int("NOTES_TRASH_DAYS", default=7)
-NOTES_IMPORT_MAX_MB = env.int("NOTES_IMPORT_MAX_MB", default=200)
-CONTACT_WINDOW = timedelta(seconds=env.int("CONTACT_WINDOW", default=180))
-CONTACT_BACKLOG_MAX = timedelta(seconds=env.int("CONTACT_BACKLOG_MAX", default=24 * 3600))
-CONTACT_MAX_BYTES = env.int("CONTACT_MAX_BYTES", default=25 * 1024 * 1024)
-CONTACT_MAX_ROWS = env.int("CONTACT_MAX_ROWS", default=1_000_000)
+EVENTS_URL = env.address("EVENTS_URL", default="", schemes=("https", "http"), like="https://atrium.example.org").rstrip(
+    "/"
+)
+NOTES_TRASH_DAYS = env.number("NOTES_TRASH_DAYS", default=7)
+NOTES_IMPORT_MAX_MB = env.number("NOTES_IMPORT_MAX_MB", default=200, least=1)
+CONTACT_WINDOW = timedelta(seconds=env.number("CONTACT_WINDOW", default=180))
+CONTACT_BACKLOG_MAX = timedelta(seconds=env.number("CONTACT_BACKLOG_MAX", default=24 * 3600))
+CONTACT_MAX_BYTES = env.number("CONTACT_MAX_BYTES", default=25 * 1024 * 1024, least=1)
+CONTACT_MAX_ROWS = env.number("CONTACT_MAX_ROWS", default=1_000_000, least=1)
 # What the process that reads a sheet may take: bytes unpacked, bytes of address space, seconds of processor time.
-CONTACT_MAX_UNZIPPED = env.int("CONTACT_MAX_UNZIPPED", default=500_000_000)
-CONTACT_READER_MEMORY = env.int("CONTACT_READER_MEMORY", default=1_000_000_000)
-CONTACT_READER_SECONDS = env.int("CONTACT_READER_SECONDS", default=60)
+CONTACT_MAX_UNZIPPED = env.number("CONTACT_MAX_UNZIPPED", default=500_000_000, least=1)
+CONTACT_READER_MEMORY = env.number("CONTACT_READER_MEMORY", default=1_000_000_000, least=1)
+CONTACT_READER_SECONDS = env.number("CONTACT_READER_SECONDS", default=60, least=1)
 TRENDS_INBOX = Path(env("TRENDS_INBOX", default=ATRIUM_HOME / "trends" / "inbox"))
 TRENDS_BACKUP = Path(env("TRENDS_BACKUP", default=ATRIUM_HOME / "trends" / "backup"))
-TRENDS_SETTLE = env.float("TRENDS_SETTLE", default=10)
-TRENDS_MAX_UPLOAD = env.int("TRENDS_MAX_UPLOAD", default=50) * 1024 * 1024
+TRENDS_SETTLE = env.number("TRENDS_SETTLE", default=10.0)
+TRENDS_MAX_UPLOAD = env.number("TRENDS_MAX_UPLOAD", default=50, least=1) * 1024 * 1024
 
 # --- Security headers -------------------------------------------------------------------------------------------------
 
@@ -459,7 +474,10 @@ SENTRY_DSN = env("SENTRY_DSN", default="")
 if SENTRY_DSN:
     import sentry_sdk
 
-    sentry_sdk.init(SENTRY_DSN, send_default_pii=False, max_request_body_size="never")
+    try:
+        sentry_sdk.init(SENTRY_DSN, send_default_pii=False, max_request_body_size="never")
+    except sentry_sdk.utils.BadDsn as error:
+        raise ImproperlyConfigured(f"SENTRY_DSN cannot be used: {error}.") from error
 
 # --- Admin ------------------------------------------------------------------------------------------------------------
 

@@ -70,3 +70,49 @@ def test_a_command_without_keys_says_what_to_do_and_shows_no_code(command):
     assert done.returncode == 1
     assert done.stderr.startswith("Atrium does not start like this: SECRET_KEY must be")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("TRUSTED_PROXIES", "-1"),
+        ("TRENDS_INTERVAL", "0"),
+        ("TRENDS_SETTLE", "soon"),
+        ("TRENDS_MAX_UPLOAD", "50MB"),
+        ("WORKER_CONCURRENCY", "two"),
+        ("THROTTLE_ANON", "10/fortnight"),
+        ("DATABASE_URL", "mysql://user:hidden@host/db"),
+        ("DATABASE_URL", "postgresql://user:hid/den@host/db"),
+        ("REDIS_URL", "localhost"),
+        ("CELERY_BROKER_URL", "kafka://host"),
+        ("EMAIL_URL", "smtp://host:port"),
+        ("EVENTS_URL", "here"),
+        ("SENTRY_DSN", "here"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_in_a_sentence_that_names_it_and_no_password(name, value):
+    done = start(**{name: value})
+    assert done.returncode == 1
+    assert done.stderr.startswith(name)
+    assert done.stderr.count("\n") == 1
+    assert "hid" not in done.stderr
+
+
+def test_a_variable_set_to_nothing_is_not_set(tmp_path):
+    (tmp_path / "env").write_text("DATABASE_URL=postgresql://atrium@kept.example/atrium\n")
+    asked = (
+        "from django.conf import settings as s; print(s.TRENDS_INBOX, s.STATIC_ROOT, s.DATABASES['default']['HOST'])"
+    )
+    empty = dict.fromkeys(("TRENDS_INBOX", "STATIC_ROOT", "DATABASE_URL", "WORKER_CONCURRENCY", "TRENDS_SETTLE"), "")
+    done = start("shell", "--no-imports", "-c", asked, ATRIUM_HOME=str(tmp_path), **empty)
+    assert done.stdout.split() == [f"{tmp_path}/trends/inbox", f"{tmp_path}/static", "kept.example"], done.stderr
+
+
+@pytest.mark.parametrize("role, variable", [("web", "WEB_THREADS"), ("events", "EVENTS_PORT")])
+def test_a_process_says_which_number_is_none(role, variable):
+    environment = {**os.environ, **GOOD, variable: "many"}
+    done = subprocess.run(
+        [sys.executable, "-m", "config.processes", role], env=environment, cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stderr.startswith(f"{variable} must be a whole number")
+    assert done.stderr.count("\n") == 1
