@@ -1,6 +1,7 @@
 """A backup is a folder: the database as ``pg_dump`` writes it, the files of the local storage, and what they are.
 
-The dump is a picture of one instant; the files are copied after it, so that every row of the picture has its file.
+The dump is a picture of one instant; the files are copied before it, and those that are new after it, so that every row
+of the picture has its file, whatever is stored and removed meanwhile.
 """
 
 import contextlib
@@ -79,6 +80,19 @@ def _load(file: Path) -> None:
             raise CommandError(f"Nothing was restored: {said.read().decode(errors='replace').strip()[-2000:]}")
 
 
+def _copy_files(target: Path) -> None:
+    """Copy the local files that ``target`` does not hold as they are. One that is removed meanwhile is left out."""
+    for folder, _, names in os.walk(settings.FILES_DIR):
+        for source in (Path(folder, name) for name in names):
+            copy = target / source.relative_to(settings.FILES_DIR)
+            with contextlib.suppress(FileNotFoundError):
+                there, state = copy.stat() if copy.exists() else None, source.stat()
+                if there and (there.st_size, there.st_mtime_ns) == (state.st_size, state.st_mtime_ns):
+                    continue
+                copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                shutil.copy2(source, copy)
+
+
 def make(folder: Path) -> dict[str, object]:
     """Write a backup into ``folder``, which must not exist yet, and return what is in it.
 
@@ -88,18 +102,30 @@ def make(folder: Path) -> dict[str, object]:
         raise CommandError(f"{folder} exists already. Name a folder that does not.")
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(mode=0o700, parents=True)
-    _dump(part / DUMP)
+    try:
+        part.mkdir(mode=0o700, parents=True)
+        about = _fill(part)
+        part.rename(folder)
+    except OSError as error:
+        raise CommandError(f"No backup was made: {error}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)  # of one that failed, which may have filled the disk
+    return about
+
+
+def _fill(part: Path) -> dict[str, object]:
     local = not settings.AWS_STORAGE_BUCKET_NAME
-    if local and Path(settings.FILES_DIR).exists():
-        shutil.copytree(settings.FILES_DIR, part / FILES)
-    about = {
+    if local:
+        _copy_files(part / FILES)
+    _dump(part / DUMP)
+    if local:
+        _copy_files(part / FILES)
+    about: dict[str, object] = {
         "made_at": timezone.now().isoformat(),
         "database_bytes": (part / DUMP).stat().st_size,
         "files": sum(path.is_file() for path in (part / FILES).rglob("*")) if local else "in S3, not copied",
     }
     (part / ABOUT).write_text(json.dumps(about, indent=2) + "\n")
-    part.rename(folder)
     return about
 
 
@@ -117,5 +143,8 @@ def restore(folder: Path) -> dict[str, object]:
     _load(folder / DUMP)
     guarded(lambda: redis_client().flushdb())
     if (folder / FILES).is_dir() and not settings.AWS_STORAGE_BUCKET_NAME:
-        shutil.copytree(folder / FILES, settings.FILES_DIR, dirs_exist_ok=True)
+        try:
+            shutil.copytree(folder / FILES, settings.FILES_DIR, dirs_exist_ok=True)
+        except OSError as error:
+            raise CommandError(f"The database is restored, but not all files are; repeat it. {error}") from error
     return about

@@ -1,6 +1,7 @@
 """Backups, made and restored with Postgres' own programs."""
 
 import json
+import os
 
 import pytest
 from django.core.files.base import ContentFile
@@ -50,6 +51,37 @@ def test_a_restore_brings_rows_and_files_back_and_nothing_else(owner, folder, se
     # A write moves the generation to where it was before the restore: the bytes kept under it then must be gone.
     assert owner.post(NOTES, {"title": "again"}).status_code == 201
     assert titles(owner) == {"before", "again"}
+
+
+def test_a_file_that_goes_while_a_backup_is_made_is_in_it_if_a_row_of_the_picture_needs_it(
+    owner, folder, settings, monkeypatch
+):
+    default_storage.save("uploads/aa/one.xlsx", ContentFile(b"one"))
+    (settings.FILES_DIR / "uploads" / "gone").symlink_to("nowhere")  # listed, and not there when it is to be copied
+    dump = backup._dump
+
+    def dump_and_go_on(file):
+        dump(file)
+        default_storage.delete("uploads/aa/one.xlsx")
+        default_storage.save("uploads/bb/two.xlsx", ContentFile(b"two"))
+
+    monkeypatch.setattr(backup, "_dump", dump_and_go_on)
+    call_command("backup", folder)
+    files = folder / "files"
+    assert {str(path.relative_to(files)) for path in files.rglob("*.*")} == {
+        "uploads/aa/one.xlsx",
+        "uploads/bb/two.xlsx",
+    }
+
+
+def test_a_backup_that_cannot_be_written_says_so_and_leaves_nothing(owner, folder, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(CommandError, match="No backup was made: .*Not a directory"):
+        call_command("backup", tmp_path / "file" / "first")
+    monkeypatch.setattr(backup, "_environment", lambda: {**os.environ, "PGHOST": "127.0.0.1", "PGPORT": "1"})
+    with pytest.raises(CommandError, match="pg_dump failed"):
+        call_command("backup", folder)
+    assert list(folder.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("fault", ["cut short", "no dump", "refused by the database"])

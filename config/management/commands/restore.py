@@ -15,7 +15,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["yes"]:
-            answer = input("This replaces the present database. Type 'restore' to go on: ")
+            try:
+                answer = input("This replaces the present database. Type 'restore' to go on: ")
+            except EOFError:  # nobody is there to be asked
+                answer = ""
             if answer.strip() != "restore":
                 raise CommandError("Nothing was changed.")
         about = backup.restore(options["folder"].absolute())
