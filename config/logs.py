@@ -76,7 +76,7 @@ class RequestMiddleware(StructlogMiddleware):
 
     def _process_exception(self, request: HttpRequest, exception: Exception) -> None:
         """An outage is answered with 503, and said in a line of its own; it is no fault whose place is to be found."""
-        if not _is_outage(exception):
+        if not is_outage(exception):
             super()._process_exception(request, exception)
 
     @staticmethod
@@ -122,7 +122,7 @@ class PlainOutages(logging.Filter):
             return True
         vars(record).pop("data", None)  # of a failed task: its traceback once more
         said = record.getMessage()
-        if record.exc_info and _is_outage(record.exc_info[1]):
+        if record.exc_info and is_outage(record.exc_info[1]):
             error = record.exc_info[1]
             said = said.partition("\n")[0]
             if str(error) not in said and type(error).__name__ not in said:
@@ -133,7 +133,7 @@ class PlainOutages(logging.Filter):
         return True
 
 
-def _is_outage(error: BaseException | None) -> bool:
+def is_outage(error: BaseException | None) -> bool:
     """Whether ``error``, or what a library has made it of, is that Postgres, Redis or RabbitMQ is away."""
     while error is not None:
         if isinstance(error, BROKER_OUTAGES) or _is_lost_connection(error):

@@ -185,11 +185,11 @@ CELERY_BROKER_URL = env.address(
 )  # fmt: skip
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-# Without these a publish on a hung Redis blocks for more than 25 s.
+# Without these a publish on a hung Redis blocks for more than 25 s, and on one that refuses to talk for 6.
 CELERY_BROKER_CONNECTION_TIMEOUT = 3
-CELERY_BROKER_TRANSPORT_OPTIONS = (
+CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 0} | (
     {"socket_timeout": 5, "socket_connect_timeout": 3, "health_check_interval": 10, "visibility_timeout": 3600}
-    if CELERY_BROKER_URL.startswith(("redis", "valkey"))
+    if CELERY_BROKER_URL.startswith(("redis", "sentinel"))
     else {"connect_timeout": 3, "read_timeout": 5, "write_timeout": 5}
 )
 CELERY_TASK_PUBLISH_RETRY = False
