@@ -71,6 +71,8 @@ def _load(file: Path) -> None:
             writer.stdin.write(
                 b"SET client_min_messages = warning; BEGIN; DROP SCHEMA public CASCADE; CREATE SCHEMA public;\n"
             )
+            head = reader.stdout.read(4096)  # where pg_restore sets what a server older than itself does not know
+            writer.stdin.write(head.replace(b"SET transaction_timeout = 0;\n", b""))
             shutil.copyfileobj(reader.stdout, writer.stdin)
             if reader.wait() == 0:
                 # Only now: of a dump that cannot be read to its end nothing is kept.

@@ -2,6 +2,9 @@
 
 import json
 import os
+import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
@@ -11,6 +14,9 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from config import backup
+from config.embedded import binaries
+from config.embedded.binaries import OLDEST_POSTGRES
+from config.embedded.postgres import DATABASE, USER, Postgres
 from tests.factories import UserFactory
 from tests.notes.factories import make_note
 
@@ -100,6 +106,32 @@ def test_a_restore_that_fails_changes_nothing(owner, folder, fault, monkeypatch)
     with pytest.raises(CommandError, match=r"Nothing was restored: (pg_restore|psql): "):
         call_command("restore", folder, "--yes")
     assert titles(owner) == {"before", "after"}
+
+
+def older_postgres() -> Path | None:
+    """The programs of a server that does not know all that pg_restore sets, where this machine has some."""
+    folders = [folder for folder in binaries.DEBIAN.glob("*/bin") if OLDEST_POSTGRES <= binaries.version(folder) < 17]
+    return folders[0] if folders else None
+
+
+@pytest.mark.skipif(older_postgres() is None, reason="this machine has no Postgres of before 17")
+def test_a_backup_made_of_a_newer_server_is_restored_into_an_older_one(owner, folder, tmp_path, monkeypatch):
+    make_note(User.objects.get(), title="before")
+    call_command("backup", folder)
+    monkeypatch.setattr(binaries, "postgres", older_postgres)
+    server = Postgres(tmp_path / "older", durable=False)
+    server.prepare()
+    with subprocess.Popen(server.command(), env=server.environment(), stderr=subprocess.DEVNULL) as process:
+        try:
+            server.wait_until_ready()
+            there = {"PGPORT": str(server.port), "PGUSER": USER, "PGPASSWORD": server.password, "PGDATABASE": DATABASE}
+            monkeypatch.setattr(backup, "_environment", lambda: {**os.environ, "PGHOST": "127.0.0.1", **there})
+            call_command("restore", folder, "--yes")
+            asked = [backup.tool("psql"), "--no-psqlrc", "-Atc", "SELECT title FROM notes_note"]
+            said = subprocess.run(asked, env=backup._environment(), capture_output=True, text=True)
+            assert said.stdout == "before\n", said.stderr
+        finally:
+            process.send_signal(signal.SIGINT)
 
 
 def test_a_backup_has_a_folder_of_its_own(folder, monkeypatch):
