@@ -31,6 +31,7 @@ OUTAGES = (
     InterfaceError,
     redis.exceptions.ConnectionError,
     redis.exceptions.TimeoutError,
+    redis.exceptions.ResponseError,  # it refuses to write: its memory or disk is full, or it is a replica by now
     BrokerError,
     BotoCoreError,
     ClientError,

@@ -18,6 +18,7 @@ from .clients import client_ip
 
 logger = structlog.get_logger(__name__)
 
+PROBE = "atrium:probe"
 WORKER_SEEN = "atrium:worker_seen"
 STARTING = 20  # seconds in which it is no news that something is not there yet
 WORKER_LIMIT = 60  # seconds after which a worker that was not heard of counts as gone
@@ -55,7 +56,9 @@ def check_postgres() -> str:
 
 
 def check_redis() -> str:
-    info: Any = _redis().info("server")
+    client = _redis()
+    client.set(PROBE, "", ex=WORKER_LIMIT)  # one whose memory or disk is full still answers, and refuses this
+    info: Any = client.info("server")
     return f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
 
 

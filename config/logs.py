@@ -33,10 +33,11 @@ ACCESS = re.compile(
     r"(eyJ[\w-]{8,}\.[\w-]+)\.[\w-]*|(/(?:v|r|e|files)/)[^\s/\"']+|(\w+://[^\s:/@]*:)[^\s@/]+@|(\bticket=)[^\s&\"']+"
 )
 
-# What Celery and kombu raise, or wrap, while Redis or RabbitMQ is away.
+# What Celery and kombu raise, or wrap, while Redis or RabbitMQ is away or refuses to write.
 BROKER_OUTAGES = (
     redis.exceptions.ConnectionError,
     redis.exceptions.TimeoutError,
+    redis.exceptions.ResponseError,
     kombu.exceptions.OperationalError,
     kombu.exceptions.ConnectionError,
     ConnectionError,

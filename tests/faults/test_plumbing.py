@@ -1,5 +1,6 @@
 """Postgres, Redis, worker and broker taken away in the midst of things: nothing is lost, and all of it comes back."""
 
+import json
 import re
 import signal
 import socket
@@ -131,6 +132,26 @@ def test_a_beat_that_starts_while_postgres_is_away_begins_when_it_is_back(build_
     wait_until(lambda: smtp.messages, timeout=60, what="the mail that only beat's sweep could find")
     assert beat.poll() is None
     assert "Traceback" not in house.log("beat")
+
+
+@pytest.mark.timeout(240)
+def test_a_redis_that_refuses_to_write_is_an_outage_like_any_other(house: House):
+    house.start("web")
+    house.start("beat")
+    ann = json.loads(house.manage("demo", "--json"))[0]
+    person = {"username": ann["login"], "password": ann["password"]}
+    tokens = requests.post(f"{house.url}/api/v1/auth/login/", json=person, timeout=30).json()
+    signed_in = {"Authorization": f"Bearer {tokens['access']}"}
+    house.redis().config_set("min-replicas-to-write", 1)  # which it then says in the same way as that its disk is full
+    answer = requests.post(f"{house.url}/api/v1/presence/", headers=signed_in, timeout=30)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert requests.get(f"{house.url}/api/v1/notes/", headers=signed_in, timeout=30).status_code == 200
+    assert requests.get(f"{house.url}/readyz/", timeout=30).json()["checks"]["redis"] == "down"
+    wait_until(lambda: "part=broker" in house.log("beat"), timeout=30, what="beat noticing it")
+    house.redis().config_set("min-replicas-to-write", 0)
+    assert requests.post(f"{house.url}/api/v1/presence/", headers=signed_in, timeout=30).status_code == 200
+    wait_until(lambda: "outage_over" in house.log("beat"), timeout=30, what="beat going on")
+    assert "Traceback" not in house.log("web") + house.log("beat")
 
 
 @pytest.mark.timeout(240)
