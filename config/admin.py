@@ -16,9 +16,12 @@ from django.http import HttpRequest
 from django_celery_beat.admin import ClockedScheduleAdmin as BeatClockedAdmin
 from django_celery_beat.admin import CrontabScheduleAdmin as BeatCrontabAdmin
 from django_celery_beat.admin import PeriodicTaskAdmin as BeatPeriodicTaskAdmin
+from django_celery_beat.admin import PeriodicTaskForm as BeatPeriodicTaskForm
+from django_celery_beat.admin import TaskSelectWidget as BeatTaskSelectWidget
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from django_celery_results.models import GroupResult, TaskResult
 from unfold.admin import ModelAdmin as UnfoldModelAdmin
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from .claims import JobQuerySet
 from .models import CacheGeneration, DiscardedFile, IdempotencyKey, OutgoingEvent, OutgoingMail
@@ -49,7 +52,13 @@ class ModelAdmin(UnfoldModelAdmin):
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """For rows that the service writes: to look at, not to touch."""
+    """For rows that the service writes: to look at, not to touch. A page shows the fields that no form would have, too."""
+
+    def get_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
+        if self.fields:
+            return self.fields
+        stored = [field.name for field in self.opts.fields if field.name not in (self.exclude or ())]
+        return stored + [name for name in self.get_readonly_fields(request, obj) if name not in stored]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -149,9 +158,24 @@ class GroupAdmin(ModelAdmin):
     filter_horizontal = ("permissions",)
 
 
+class TaskSelectWidget(UnfoldAdminSelectWidget, BeatTaskSelectWidget):
+    """Beat's own choices in the look of the other fields."""
+
+
+class PeriodicTaskForm(BeatPeriodicTaskForm):
+    """Its two fields are not the model's, so that nobody else gives them a look: they could not be seen."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["regtask"].widget = TaskSelectWidget()
+        self.fields["task"].widget = UnfoldAdminTextInputWidget()
+
+
 @admin.register(PeriodicTask)
 class PeriodicTaskAdmin(BeatPeriodicTaskAdmin, ModelAdmin):
     """Intervals may be changed and tasks paused here; a migrate leaves that alone."""
+
+    form = PeriodicTaskForm
 
 
 @admin.register(IntervalSchedule)

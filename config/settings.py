@@ -488,6 +488,7 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SITE_ICON": lambda request: static("atrium/icon.svg"),
+    "STYLES": [lambda request: static("atrium/admin.css")],
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("atrium/icon.svg")}],
     "COLORS": {
         "primary": {  # the green of atrium.css, lightest first

@@ -47,6 +47,7 @@ class ContactAdmin(ReadOnlyAdmin):
     list_display = ("id", "name", "phone_number", "email_address", "owner", "upload", "row", "accepted_at")
     list_select_related = ("owner", "upload")
     search_fields = ("search_text__folded_contains",)
+    exclude = ("search_text",)
     date_hierarchy = "accepted_at"
 
 
@@ -56,6 +57,7 @@ class UnprocessedContactAdmin(ReadOnlyAdmin):
     list_filter = ("phone_busy", "email_busy")
     list_select_related = ("owner", "upload")
     search_fields = ("search_text__folded_contains",)
+    exclude = ("search_text",)
 
 
 @admin.register(RejectedRow)

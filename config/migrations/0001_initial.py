@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 ('failed_at', models.DateTimeField(editable=False, null=True)),
                 ('error', models.TextField(blank=True, editable=False, help_text='Why it failed, or why its last attempt did.')),
                 ('to', models.EmailField(max_length=254, verbose_name='recipient')),
-                ('template', models.CharField(help_text='mail/<template>.html and .txt, first line the subject.', max_length=100)),
+                ('template', models.CharField(help_text='The name of two files in mail/, .html and .txt; the first line of the latter is the subject.', max_length=100)),
                 ('context', models.JSONField(blank=True, default=dict)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
             ],

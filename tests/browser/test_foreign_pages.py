@@ -34,3 +34,20 @@ def test_every_table_of_the_admin_opens(browse, transactional_db, rf):
         assert page.goto(reverse(f"{name}_changelist")).status == 200, name
         if its_admin.has_add_permission(request):
             assert page.goto(reverse(f"{name}_add")).status == 200, name
+
+
+def test_whose_rights_are_chosen_fits_the_window(browse, transactional_db):
+    staff = UserFactory(is_staff=True, is_superuser=True)
+    page = browse(f"/admin/accounts/user/{staff.pk}/change/", user=staff)
+    page.get_by_text("Chosen user permissions").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_which_task_runs_can_be_seen_and_chosen(browse, transactional_db):
+    page = browse(
+        "/admin/django_celery_beat/periodictask/add/", user=UserFactory(is_staff=True, is_superuser=True)
+    )
+    for label in ("Task (registered)", "Task (custom)"):
+        border = page.get_by_label(label).evaluate("field => getComputedStyle(field).borderTopWidth")
+        assert border != "0px", label
+    page.get_by_label("Task (registered)").select_option("notes.tasks.purge_trash")

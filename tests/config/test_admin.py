@@ -12,6 +12,7 @@ from unfold.admin import ModelAdmin
 from accounts.backends import BACKEND
 from accounts.models import AccountLink
 from config import mail
+from config.admin import ReadOnlyAdmin
 from config.models import OutgoingMail
 from messaging.models import BroadcastBatch
 from notes.models import Reminder
@@ -34,6 +35,22 @@ def desk(staff):
 def test_every_table_is_there_in_the_same_look():
     assert {model.__name__ for model in apps.get_models() if not admin.site.is_registered(model)} <= ELSEWHERE
     assert [model.__name__ for model, page in admin.site._registry.items() if not isinstance(page, ModelAdmin)] == []
+
+
+def test_a_page_to_look_at_shows_all_that_its_list_does(rf, staff):
+    request = rf.get("/admin/")
+    request.user = staff
+    for model, its_admin in admin.site._registry.items():
+        if isinstance(its_admin, ReadOnlyAdmin):
+            stored = {field.name for field in model._meta.fields} - {model._meta.pk.name}
+            assert stored & set(its_admin.list_display) <= set(its_admin.get_fields(request)), model
+
+
+def test_the_page_of_a_mail_says_why_it_failed(desk):
+    mail = OutgoingMail.objects.create(to="ada@example.org", template="new_device", error="Mailbox unavailable")
+    page = desk.get(f"/admin/config/outgoingmail/{mail.pk}/change/").content.decode()
+    assert "Mailbox unavailable" in page
+    assert "<template>" not in page, "a browser hides what follows"
 
 
 def test_no_table_s_list_fails_whatever_its_address_says(desk):
