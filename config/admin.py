@@ -52,7 +52,7 @@ class ModelAdmin(UnfoldModelAdmin):
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """For rows that the service writes: to look at, not to touch. A page shows the fields that no form would have, too."""
+    """For rows that the service writes: to look at, not to touch. A page shows what no form would have, too."""
 
     def get_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
         if self.fields:

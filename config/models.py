@@ -14,7 +14,10 @@ class OutgoingMail(Job):
     """A mail to send. It holds no secret: mails with a link come from a row that makes the link as it sends."""
 
     to = models.EmailField("recipient", max_length=254)
-    template = models.CharField(max_length=100, help_text="The name of two files in mail/, .html and .txt; the first line of the latter is the subject.")
+    template = models.CharField(
+        max_length=100,
+        help_text="The name of two files in mail/, .html and .txt; the first line of the latter is the subject.",
+    )
     context = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import django_filters as filters
+from drf_spectacular.utils import extend_schema_field
 
 from config.choices import FilterSet
 from config.filters import IdFilter
@@ -16,9 +17,10 @@ STATES = ("active", "archived", "trashed", "all")
 class YesNoFilter(filters.TypedChoiceFilter):
     """``true`` or ``false``."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, label: str, **kwargs: Any) -> None:
         choices = [("true", "true"), ("false", "false")]
-        super().__init__(choices=choices, coerce=lambda value: value == "true", **kwargs)
+        super().__init__(choices=choices, coerce=lambda value: value == "true", label=label, **kwargs)
+        extend_schema_field({"type": "boolean", "description": label})(self)
 
 
 class NoteFilter(FilterSet):

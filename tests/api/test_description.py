@@ -60,3 +60,12 @@ def test_answers_are_as_described(method, path):
         case.validate_response(response, checks=CHECKS)
 
     ask()
+
+
+def test_every_choice_of_a_parameter_is_of_its_type():
+    types = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
+    for path, methods in schema()["paths"].items():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", ()):
+                told = parameter["schema"]
+                assert all(isinstance(each, types[told["type"]]) for each in told.get("enum", ())), (path, parameter)

@@ -44,9 +44,7 @@ def test_whose_rights_are_chosen_fits_the_window(browse, transactional_db):
 
 
 def test_which_task_runs_can_be_seen_and_chosen(browse, transactional_db):
-    page = browse(
-        "/admin/django_celery_beat/periodictask/add/", user=UserFactory(is_staff=True, is_superuser=True)
-    )
+    page = browse("/admin/django_celery_beat/periodictask/add/", user=UserFactory(is_staff=True, is_superuser=True))
     for label in ("Task (registered)", "Task (custom)"):
         border = page.get_by_label(label).evaluate("field => getComputedStyle(field).borderTopWidth")
         assert border != "0px", label
