@@ -46,6 +46,19 @@ def card_changed(user_id: int) -> None:
     transaction.on_commit(lambda: guarded(lambda: redis_client().hdel(PEOPLE, str(user_id))))
 
 
+def leave(user_id: int) -> None:
+    """A person ends with this transaction: nobody sees them online from its commit on."""
+
+    def forget() -> None:
+        with redis_client().pipeline() as pipe:
+            pipe.zrem(ONLINE, str(user_id))
+            pipe.hdel(PEOPLE, str(user_id))
+            pipe.publish(CHANNEL, "presence")
+            pipe.execute()
+
+    transaction.on_commit(lambda: guarded(forget))
+
+
 def hidden_from(user_id: int, load: Callable[[int], Iterable[int]]) -> frozenset[int]:
     """Whom ``user_id`` does not see; ``load`` finds it in Postgres, once a minute at most."""
     known = redis_client().get(hidden_key(user_id))

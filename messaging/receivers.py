@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db import connection
-from django.db.models.signals import post_save, pre_delete
+from django.db.models.signals import post_delete, post_save, pre_delete
 
 from accounts.models import User
 from config import presence
@@ -11,6 +11,7 @@ from config import presence
 
 def connect() -> None:
     post_save.connect(forget_card, sender=User, dispatch_uid="messaging.user_card")
+    post_delete.connect(leave, sender=User, dispatch_uid="messaging.user_gone")
     pre_delete.connect(take_the_name_off, sender=User, dispatch_uid="messaging.sender_left")
 
 
@@ -18,6 +19,11 @@ def forget_card(instance: User, created: bool, **_: Any) -> None:
     """Have what Redis shows of somebody made anew when they are saved, as in the admin."""
     if not created:
         presence.card_changed(instance.pk)
+
+
+def leave(instance: User, **_: Any) -> None:
+    """Nobody is online any more whose account is gone."""
+    presence.leave(instance.pk)
 
 
 def take_the_name_off(instance: User, **_: Any) -> None:

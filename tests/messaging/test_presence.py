@@ -5,7 +5,7 @@ import pytest
 import redis.exceptions
 from PIL import Image
 
-from accounts.services import profiles
+from accounts.services import deletion, profiles
 from config import caching, presence, wire
 from config.caching import redis_client
 
@@ -70,6 +70,15 @@ def test_a_new_name_or_picture_shows_at_the_next_heartbeat(ada, bob, django_capt
     [entry] = bob.client.get(PRESENCE).json()["online"]
     assert entry["username"] == "lovelace"
     assert entry["image"].startswith(f"/api/v1/people/{ada.code}/picture/?v=")
+
+
+def test_a_deleted_account_is_online_no_more(ada, bob, django_capture_on_commit_callbacks):
+    ada.beat()
+    bob.beat()
+    with django_capture_on_commit_callbacks(execute=True):
+        deletion.remove_user(bob.user)
+    assert online(ada) == ["ada"]
+    assert redis_client().zcard(wire.ONLINE) == redis_client().hlen(wire.PEOPLE) == 1
 
 
 def test_a_flushed_redis_fills_again(ada, bob):
