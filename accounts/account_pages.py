@@ -53,7 +53,10 @@ class AccountPage(LoginRequiredMixin, TemplateView):
         }
         context = {
             "profile": profile,
-            "sessions": UserSession.objects.live().filter(user=self.user)[:50],
+            "sessions": [
+                (session, Device(session.ip, session.user_agent).program)
+                for session in UserSession.objects.live().filter(user=self.user)[:50]
+            ],
             "current": session_of_cookie(self.request),
             "profile_form": ProfileForm(initial=initial, prefix=None),
             "picture_form": PictureForm(),

@@ -8,7 +8,7 @@ from rest_framework.exceptions import APIException
 
 from .backends import MAX_PASSWORD_LENGTH
 from .images import MAX_BYTES
-from .serializers import known_timezones
+from .serializers import RegisterSerializer, known_timezones
 
 
 def password_field(label: str, autocomplete: str, **options: Any) -> forms.CharField:
@@ -42,6 +42,15 @@ class RegisterForm(forms.Form):
         help_text="3 to 30 letters or digits; others see it.",
     )
     password = new_password_field()
+
+    def clean(self) -> dict[str, Any]:
+        """Have what the API says of the other fields stand beside what is wrong here."""
+        checked = RegisterSerializer(data=self.data)
+        checked.is_valid()
+        for name, errors in checked.errors.items():
+            if name not in self.errors:
+                self.add_error(name, [str(error) for error in errors])
+        return self.cleaned_data
 
 
 class EmailForm(forms.Form):

@@ -166,7 +166,7 @@ class NamesSerializer(serializers.Serializer):
         # Nobody is older than 150 years; tomorrow's date is today's somewhere in the world.
         today = timezone.now().date()
         if value is not None and not today - timedelta(days=150 * 366) < value <= today + timedelta(days=1):
-            raise serializers.ValidationError("This is no date of birth of somebody living.")
+            raise serializers.ValidationError("A date of birth lies in the last 150 years.")
         return value
 
     def validate_timezone(self, value: str) -> str:

@@ -81,6 +81,12 @@ def test_registering_by_the_page_says_the_same_for_a_known_address(client, user)
     assert b"This username is taken." in taken.content
 
 
+def test_all_that_is_wrong_with_a_registration_is_said_at_once(client, db):
+    page = client.post("/register/", {"email": "nonsense", "username": "a b!", "password": PASSWORD}).content.decode()
+    assert "Enter a valid email address." in page
+    assert "A username is made of the letters A to Z and digits." in page
+
+
 @pytest.mark.parametrize("page", ["/forgot/", "/resend/"])
 def test_asking_for_a_link_says_the_same_to_everybody(client, user, page):
     known, unknown = client.post(page, {"email": user.email}), client.post(page, {"email": "nobody@example.org"})
@@ -195,6 +201,12 @@ def test_a_device_is_signed_out_from_the_page_and_a_strangers_is_not(browser, us
     assert browser.get("/account/").status_code == 200
     browser.post("/account/sessions/end/")
     assert browser.get("/account/").status_code == 302
+
+
+def test_devices_are_named_in_words(browser, user):
+    chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+    UserSession.objects.filter(user=user).update(user_agent=chrome)
+    assert ">Chrome on Linux<" in browser.get("/account/").content.decode()
 
 
 def test_leaving_by_the_page_needs_the_password(browser, user):
