@@ -9,6 +9,8 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
+from accounts.models import UserSession
+from accounts.services import sessions
 from config import presence
 from config.events import publish
 from messaging import services
@@ -184,6 +186,26 @@ XSS = [
 ]
 
 
+def test_a_long_history_scrolls_in_its_own_box(events, browse, ada, bob):
+    say(bob, ada, *("A line of some length, to fill the window. " * 5 for _ in range(40)))
+    page = browse(f"/messager/#{bob.usercode}", user=ada)
+    expect(log(page).get_by_role("listitem").last).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
+def test_the_field_grows_with_what_is_written(events, browse, ada, bob):
+    page = browse(f"/messager/#{bob.usercode}", user=ada, width=390, height=740)
+    field = page.get_by_label("Your message to bob")
+    one_line = field.bounding_box()["height"]
+    field.fill("A paragraph without a break that is longer than the field is wide. " * 2)
+    assert field.bounding_box()["height"] > one_line * 1.5
+    assert field.evaluate("field => field.scrollHeight <= field.clientHeight")
+    field.fill("word " * 500)
+    assert field.bounding_box()["height"] < 250
+    field.fill("")
+    assert field.bounding_box()["height"] == one_line
+
+
 def test_html_in_a_message_is_shown_as_text(events, browse, ada, bob):
     say(ada, bob, *XSS)
     page = browse(f"/messager/#{ada.usercode}", user=bob)
@@ -259,6 +281,41 @@ def test_a_broadcast_to_nobody_says_so_and_can_be_sent_later(events, browse, wat
     page.get_by_role("button", name="Send again").click()
     expect(log(page)).to_contain_text("to 1 person")
     other.close()
+
+
+def test_what_is_written_signed_out_is_sent_after_signing_in(events, browse, watch, ada, bob):
+    watch.allow("status of 401")
+    page = browse(f"/messager/#{bob.usercode}", user=ada)
+    page.get_by_label("Your message to bob").wait_for()
+    page.context.clear_cookies()
+    write(page, "Still here?")
+    expect(page.locator("#banner")).to_contain_text("You are signed out.")
+    picture(page, "signed-out")
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("E-mail address or username").fill("ada")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(conversation(page, "bob")).to_contain_text("Still here?")
+    assert Message.objects.get().body == "Still here?"
+
+
+def test_a_session_that_ended_is_not_called_a_lost_connection(events, browse, watch, ada):
+    watch.allow("status of 401|EventSource")
+    page = browse("/messager/", user=ada)
+    expect(page.get_by_text("Nobody else is here at the moment.")).to_be_visible()
+    tries = []
+    page.on("request", lambda request: tries.append(request.url) if "/api/v1/events/" in request.url else None)
+    page.evaluate(
+        """() => {
+          const banner = document.getElementById("banner");
+          window.said = [];
+          new MutationObserver(() => said.push(banner.textContent)).observe(banner, { childList: true });
+        }"""
+    )
+    sessions.end_sessions(UserSession.objects.filter(user=ada))
+    expect(page.locator("#banner")).to_contain_text("You are signed out.")
+    wait_until(lambda: page.evaluate("1") and len(tries) > 3, what="some attempts to listen again")
+    assert not [words for words in page.evaluate("said") if "No connection" in words]
 
 
 def test_the_events_process_may_die(start_events, browse, watch, ada, bob):

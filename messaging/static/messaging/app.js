@@ -1,5 +1,5 @@
 // Brings the parts together: the stream tells, the store keeps, the views draw, the outbox sends.
-import { $ } from "./dom.js";
+import { $, h } from "./dom.js";
 import { ListView } from "./list-view.js";
 import { Outbox } from "./outbox.js";
 import { SeveralView } from "./several-view.js";
@@ -110,12 +110,14 @@ $("copy-code").addEventListener("click", async () => {
 
 function drawComposer() {
   const box = $("body");
-  box.rows = Math.min(8, Math.max(1, box.value.split("\n").length));
+  box.style.height = "auto";
+  box.style.height = `${box.scrollHeight + box.offsetHeight - box.clientHeight}px`; // up to what the style sheet allows
   const left = bodyLength - box.value.length;
   $("left").textContent = left <= 200 ? `${left} characters left. ` : "";
 }
 
 $("body").addEventListener("input", drawComposer);
+addEventListener("resize", drawComposer);
 $("body").addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing || !matchMedia("(pointer: fine)").matches) return;
   event.preventDefault();
@@ -176,8 +178,14 @@ stream.addEventListener("resync", () => begun && steadily(() => store.catchUp())
 stream.addEventListener("waiting", () => {
   // Without a stream the page still shows what it can, as soon as it can.
   if (!begun) steadily(async () => (await store.begin(), (begun = true), location.hash && show()));
-  setTimeout(() => stream.open || banner({ offline: !navigator.onLine, status: 0 }), 1500);
+  setTimeout(() => stream.open || sayWhy(), 1500);
 });
+
+// A line that is closed does not say why; the answer to a heartbeat does.
+async function sayWhy() {
+  const trouble = await store.beat().then(() => ({ status: 0 }), (error) => error);
+  if (!stream.open) banner(trouble);
+}
 
 // While the stream is closed a heartbeat keeps one online, and shows who else is.
 setInterval(() => stream.open || store.beat().catch(() => {}), 30000);
@@ -201,13 +209,15 @@ function banner(trouble) {
     box.hidden = true;
     return;
   }
-  const words =
-    trouble.status === 401 || trouble.status === 403
-      ? "You are signed out. What you wrote is kept here; sign in again to send it."
-      : trouble.status === 429
-        ? "You write faster than the server takes it. The rest is sent in a moment."
-        : "No connection. What you write is kept here and sent when it is back.";
-  if (box.textContent !== words) box.textContent = words;
+  const signedOut = trouble.status === 401 || trouble.status === 403;
+  const words = signedOut
+    ? "You are signed out. What you wrote is kept here and sent when you are signed in again. "
+    : trouble.status === 429
+      ? "You write faster than the server takes it. The rest is sent in a moment."
+      : "No connection. What you write is kept here and sent when it is back.";
+  if (box.firstChild?.textContent !== words) {
+    box.replaceChildren(words, ...(signedOut ? [h("a", { href: "/login/?next=/messager/" }, "Sign in")] : []));
+  }
   box.hidden = false;
 }
 

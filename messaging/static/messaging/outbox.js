@@ -99,12 +99,17 @@ export class Outbox extends EventTarget {
         this.dispatchEvent(new CustomEvent("delayed", { detail: error }));
         return false;
       }
+      if (error.status === 401) {
+        // It waits, like the rest, until one is signed in again.
+        this.dispatchEvent(new CustomEvent("signed-out"));
+        return false;
+      }
       const kept = this.waiting.find((each) => each.key === entry.key);
       if (kept) Object.assign(kept, { failed: error.message, refused: true });
       this.#write();
       this.#changed();
       this.dispatchEvent(new CustomEvent("refused", { detail: { entry, error } }));
-      if (error.status === 401 || error.status === 403) this.dispatchEvent(new CustomEvent("signed-out"));
+      if (error.status === 403) this.dispatchEvent(new CustomEvent("signed-out"));
       return true;
     }
   }

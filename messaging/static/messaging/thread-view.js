@@ -27,7 +27,7 @@ export class ThreadView {
     this.following = true;
     this.unseen = 0;
     $("log").replaceChildren();
-    $("log").setAttribute("aria-live", "off"); // a history is not news
+    this.box.setAttribute("aria-live", "off"); // a history is not news
     $("thread").hidden = false;
     $("welcome").hidden = true;
     this.drawHead();
@@ -40,7 +40,7 @@ export class ThreadView {
     if (this.code !== code) return;
     this.draw();
     this.toEnd();
-    $("log").setAttribute("aria-live", "polite");
+    this.box.setAttribute("aria-live", "polite");
     this.see();
   }
 
@@ -64,7 +64,7 @@ export class ThreadView {
       everyone ? h("span.avatar.everyone", { "aria-hidden": "true" }, icon("broadcast")) : avatar(person, "", online),
     );
     $("thread-about").textContent = everyone
-      ? `What you write here goes to everybody online when you send it: now ${count === 1 ? "one person" : `${count} people`}.`
+      ? `Goes to everybody online when you send it: now ${count === 1 ? "one person" : `${count} people`}.`
       : `${online ? "Online" : "Offline; messages wait"} · ${this.code}`;
     const blocked = this.store.blocked.has(this.code);
     $("block").hidden = everyone || self;
@@ -226,13 +226,13 @@ export class ThreadView {
     const code = this.code;
     const thread = this.store.thread(code);
     if (thread.complete || thread.loading || !thread.loaded) return;
-    $("log").setAttribute("aria-live", "off");
+    this.box.setAttribute("aria-live", "off");
     try {
       await this.store.older(code);
     } catch (error) {
       toast(error.message, "warn");
     }
-    setTimeout(() => $("log").setAttribute("aria-live", "polite"), 200);
+    setTimeout(() => this.box.setAttribute("aria-live", "polite"), 200);
   }
 
   #drawToEnd() {
