@@ -194,14 +194,17 @@ def test_a_long_history_scrolls_in_its_own_box(events, browse, ada, bob):
 
 
 def test_the_field_grows_with_what_is_written(events, browse, ada, bob):
+    say(bob, ada, *(f"Line {number}" for number in range(30)))
     page = browse(f"/messager/#{bob.usercode}", user=ada, width=390, height=740)
     field = page.get_by_label("Your message to bob")
+    expect(log(page).get_by_text("Line 29")).to_be_in_viewport()
     one_line = field.bounding_box()["height"]
     field.fill("A paragraph without a break that is longer than the field is wide. " * 2)
     assert field.bounding_box()["height"] > one_line * 1.5
     assert field.evaluate("field => field.scrollHeight <= field.clientHeight")
     field.fill("word " * 500)
     assert field.bounding_box()["height"] < 250
+    expect(log(page).get_by_text("Line 29")).to_be_in_viewport()
     field.fill("")
     assert field.bounding_box()["height"] == one_line
 

@@ -110,8 +110,10 @@ $("copy-code").addEventListener("click", async () => {
 
 function drawComposer() {
   const box = $("body");
+  const { following } = thread;
   box.style.height = "auto";
   box.style.height = `${box.scrollHeight + box.offsetHeight - box.clientHeight}px`; // up to what the style sheet allows
+  if (following && thread.code) thread.toEnd();
   const left = bodyLength - box.value.length;
   $("left").textContent = left <= 200 ? `${left} characters left. ` : "";
 }
