@@ -138,3 +138,12 @@ def test_trouble_is_said_and_can_be_tried_again(browse, watch, stored):
     page.unroute("**/api/v1/trends/**")
     page.get_by_role("button", name="Try again").click()
     page.get_by_text(f"{stored} trends").wait_for()
+
+
+def test_that_nothing_fits_is_seen_wherever_the_table_was_scrolled(browse, stored):
+    page = browse("/trends/", width=390)
+    page.get_by_role("button", name=re.compile("^More of")).first.click()
+    page.get_by_label("Search the trends").fill("nothing of the kind")
+    words = page.get_by_text("No trend fits these filters.")
+    words.wait_for()
+    assert words.evaluate("cell => cell.getBoundingClientRect().left >= 0")

@@ -21,6 +21,7 @@ export function showRows(body, trends) {
     const cell = element("td", "No trend fits these filters.", { colspan: "8" });
     body.replaceChildren(element("tr"));
     body.firstChild.append(cell);
+    body.closest(".table-wrap").scrollLeft = 0; // where the words are
     return;
   }
   body.replaceChildren(...trends.flatMap(row));
