@@ -152,13 +152,19 @@ def answer(request: HttpRequest, error: APIException) -> HttpResponse:
         kind = "server_error" if error.status_code >= 500 else "client_error"
         entry = {"code": error.get_codes(), "detail": str(error.detail), "attr": None}
         return JsonResponse({"type": kind, "errors": [entry]}, status=error.status_code)
-    return render(request, f"{error.status_code}.html", {"detail": error.detail}, status=error.status_code)
+    return render(request, f"{error.status_code}.html", {"code": error.get_codes()}, status=error.status_code)
 
 
 class _BadRequest(APIException):
     status_code = status.HTTP_400_BAD_REQUEST
     default_detail = "The request is malformed."
     default_code = "bad_request"
+
+
+class _UnknownHost(APIException):
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_detail = "This site does not go by that host name. Whoever runs it lists its names in ALLOWED_HOSTS."
+    default_code = "unknown_host"
 
 
 class _Forbidden(APIException):
@@ -174,8 +180,9 @@ class _NotFound(APIException):
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    too_large = isinstance(exception, django_errors.RequestDataTooBig)
-    return answer(request, PayloadTooLarge() if too_large else _BadRequest())
+    if isinstance(exception, django_errors.RequestDataTooBig):
+        return answer(request, PayloadTooLarge())
+    return answer(request, _UnknownHost() if isinstance(exception, django_errors.DisallowedHost) else _BadRequest())
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

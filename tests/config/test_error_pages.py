@@ -19,3 +19,11 @@ def test_a_form_that_is_too_large_gets_413_in_the_client_s_own_terms(client, set
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
     answer = client.post("/login/", {"login": "x" * 1000}, headers={"Accept": accept})
     assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (413, kind)
+
+
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+@pytest.mark.parametrize("path", ["/", "/api/v1/trends/"])
+def test_a_wrong_host_name_is_said_to_be_one(client, db, accept, path):
+    answer = client.get(path, headers={"Accept": accept, "Host": "elsewhere.example"})
+    assert answer.status_code == 400
+    assert "ALLOWED_HOSTS" in answer.content.decode()
