@@ -78,7 +78,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     fieldsets = (
         (None, {"fields": ("username", "email", "email_verified_at", "usercode", "set_password")}),
         ("Name", {"fields": ("first_name", "last_name")}),
-        ("May", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        ("Permissions", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         ("When", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email", "password1", "password2")}),)

@@ -87,7 +87,7 @@ class PictureForm(forms.Form):
 
 
 class ChangePasswordForm(forms.Form):
-    current_password = password_field("Present password", "current-password")
+    current_password = password_field("Current password", "current-password")
     new_password = new_password_field("New password")
 
 

@@ -17,7 +17,7 @@ from .links import Purpose
 
 class WrongPassword(ValidationError):
     def __init__(self, field: str) -> None:
-        super().__init__({field: ["This is not your present password."]}, "wrong_password")
+        super().__init__({field: ["This is not your current password."]}, "wrong_password")
 
 
 def confirm_password(*, user: User, password: str, field: str) -> None:

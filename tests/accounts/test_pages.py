@@ -116,7 +116,7 @@ def test_the_button_of_a_link_confirms_the_address_once(client):
     assert User.objects.get(pk=user.pk).email_verified
     for again in (client.post(f"/v/{code}/"), client.get(f"/v/{code}/")):
         assert again.status_code == 400
-        assert b"This link is over" in again.content
+        assert b"This link no longer works" in again.content
         assert again["Referrer-Policy"] == "strict-origin"
 
 

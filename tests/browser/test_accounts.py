@@ -18,7 +18,7 @@ def test_a_newcomer_registers_confirms_signs_in_and_changes_the_picture(browse, 
     page.get_by_label("Username").fill("ada")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Register").click()
-    expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
+    expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
 
     mails.send_all()
     (message,) = smtp.to("ada@example.org")
@@ -49,7 +49,7 @@ def test_a_forgotten_password_is_replaced_by_the_mailed_link(browse, watch, smtp
     page.get_by_role("link", name="Forgot the password?").click()
     page.get_by_label("E-mail address").fill(user.email)
     page.get_by_role("button", name="Send the link").click()
-    expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
+    expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
     mails.send_all()
     page.goto(mails.url_in(smtp.to(user.email)[0]))
     watch.allow("status of 400")
