@@ -24,19 +24,31 @@ RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class AddressMixin:
-    """An address is stored in its normal form, whoever types it."""
+    """An address is stored in its normal form, whoever types it, and is one person's without regard to case."""
+
+    cleaned_data: dict[str, Any]
+    instance: User
 
     def clean_email(self) -> str:
         try:
-            return normalised(self.cleaned_data["email"])
+            email = normalised(self.cleaned_data["email"])
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
+        if User.objects.by_email(email).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError("This e-mail address belongs to another account.")
+        return email
 
 
 class ChangeForm(AddressMixin, forms.ModelForm):
     class Meta:
         model = User
         fields = ("username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "groups")
+
+    def clean_username(self) -> str:
+        username = self.cleaned_data["username"]
+        if User.objects.by_login(username).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError("This username is taken.")
+        return username
 
 
 class CreationForm(AddressMixin, UserCreationForm):

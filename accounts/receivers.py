@@ -26,7 +26,7 @@ def end_sessions(instance: User, created: bool, raw: bool, **_: Any) -> None:
     them sent the account to an address of their own must not get it after all.
     """
     # Django keeps the raw password here between set_password() and save(), but not when it merely renews an old hash.
-    has_new_password = vars(instance).get("_password") is not None
+    has_new_password = vars(instance).get("_password") is not None or not instance.has_usable_password()
     if not created and not raw and (has_new_password or not instance.is_active):
         ending = UserSession.objects.filter(user=instance)
         if instance.is_active and instance.session_to_keep:

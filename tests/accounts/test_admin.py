@@ -128,6 +128,32 @@ def test_staff_make_a_user_who_has_a_code_and_a_profile(desk):
     assert "already exists" in again.content.decode()
 
 
+@pytest.mark.parametrize("field", ["username", "email"])
+def test_what_another_one_has_in_any_case_is_refused_beside_its_field(desk, user, field):
+    taken = getattr(UserFactory(), field).upper()
+    new = {"username": "ada", "email": "ada@example.org", "password1": PASSWORD, "password2": PASSWORD}
+    changed = {"username": user.username, "email": user.email, "is_active": "on"}
+    for url, fields in (
+        (reverse("admin:accounts_user_change", args=[user.pk]), changed),
+        (reverse("admin:accounts_user_add"), {**new, "usable_password": "true"}),
+    ):
+        answer = desk.post(url, {**fields, field: taken})
+        assert answer.status_code == 200
+        assert list(answer.context["adminform"].form.errors) == [field]
+    own = desk.post(reverse("admin:accounts_user_change", args=[user.pk]), {**changed, field: changed[field].upper()})
+    assert own.status_code == 302, "one's own may change its case"
+
+
+def test_taking_a_password_away_ends_the_sessions(desk, user, api):
+    tokens = log_in(api, user)
+    code = link_for(user, "change_email", email="new@example.org")
+    fields = {"usable_password": "false", "unset-password": "Disable password-based authentication"}
+    desk.post(reverse("admin:auth_user_password_change", args=[user.pk]), fields)
+    assert not User.objects.get(pk=user.pk).has_usable_password()
+    assert api.get(f"{AUTH}profile/", **bearer(tokens["access"])).status_code == 401
+    assert api.post(f"{AUTH}verify-email/", {"token": code}).status_code == 400
+
+
 def test_who_may_edit_people_cannot_make_themselves_superuser(helper):
     desk = signed_in_as(helper)
     fields = {"username": helper.username, "email": helper.email, "is_superuser": "on", "is_staff": "on"}
