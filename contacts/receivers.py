@@ -9,6 +9,7 @@ from config import storage
 
 from . import locks
 from .models import FileMetadata
+from .release import leave_the_lines
 
 
 def connect() -> None:
@@ -22,6 +23,7 @@ def wait_for_the_window(instance: User, **_: Any) -> None:
     Everybody takes the window's lock before any row of this app, so nobody waits in a circle.
     """
     locks.take_window()
+    leave_the_lines(instance.pk)
 
 
 def remove_the_file(instance: FileMetadata, **_: Any) -> None:

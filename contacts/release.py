@@ -91,6 +91,33 @@ def _release_batch() -> tuple[int, int]:
     return looked_at, released
 
 
+_LEAVE = """
+WITH keys AS (
+    SELECT 'tel:' || phone_key AS key FROM contacts_unprocessedcontact WHERE owner_id = %(owner)s AND phone_key <> ''
+    UNION
+    SELECT 'mailto:' || email_key FROM contacts_unprocessedcontact WHERE owner_id = %(owner)s AND email_key <> ''
+)
+UPDATE contacts_keygate AS gate
+SET next_free_at = coalesce(greatest(
+    gate.stored_at,
+    (SELECT max(due_at) FROM contacts_unprocessedcontact AS waiting
+     WHERE gate.key LIKE 'tel:%%' AND waiting.phone_key = substr(gate.key, 5) AND waiting.phone_key <> ''
+       AND waiting.owner_id <> %(owner)s),
+    (SELECT max(due_at) FROM contacts_unprocessedcontact AS waiting
+     WHERE gate.key LIKE 'mailto:%%' AND waiting.email_key = substr(gate.key, 8) AND waiting.email_key <> ''
+       AND waiting.owner_id <> %(owner)s)
+) + %(window)s, now())
+FROM keys WHERE gate.key = keys.key
+"""
+
+
+def leave_the_lines(owner_id: int) -> None:
+    """Open the gates of a person's waiting rows to those behind, before the rows go. Call it with the window's lock."""
+    values: dict[str, Any] = {"owner": owner_id, "window": settings.CONTACT_WINDOW}
+    with connection.cursor() as cursor:
+        cursor.execute(_LEAVE, values)
+
+
 def forget_gates() -> int:
     """Delete the gates that have been free for an hour, which says the same as no gate; return how many were."""
     if UnprocessedContact.objects.filter(due_at__lt=Now()).exists():

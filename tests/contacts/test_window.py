@@ -290,3 +290,20 @@ def test_copy_keeps_every_text_as_it_is(db: None, rows: list[tuple[str, str]]) -
         window._copy(cursor, "kept (one, two)", rows)
         cursor.execute("SELECT one, two FROM kept ORDER BY number")
         assert cursor.fetchall() == rows
+
+
+def test_the_line_of_one_who_leaves_is_nobody_s_wait(api: Any, imported: Callable) -> None:
+    """Their keys are free a window after they were last stored, behind what others have waiting of them."""
+    ann, ben, cleo = UserFactory.create_batch(3)
+    imported(api.as_user(ann), [("Ann", "5550001", "")] * 20 + [("Ann", "5550002", "a@example.com")] * 20)
+    imported(api.as_user(ben), [("Ben", "5550001", "")])
+    ann.delete()
+    imported(api.as_user(cleo), [("Cleo", "5550001", ""), ("Cleo", "5550002", ""), ("Cleo", "", "a@example.com")])
+    stored = {gate.key: gate.stored_at for gate in KeyGate.objects.all()}
+    due = {(row.name, row.phone_key or row.email_key): row.due_at for row in UnprocessedContact.objects.all()}
+    assert due == {
+        ("Ben", "5550001"): stored["tel:5550001"] + 20 * WINDOW,
+        ("Cleo", "5550001"): stored["tel:5550001"] + 21 * WINDOW,
+        ("Cleo", "5550002"): stored["tel:5550002"] + WINDOW,
+        ("Cleo", "a@example.com"): stored["mailto:a@example.com"] + WINDOW,
+    }
