@@ -3,6 +3,7 @@
 The shape is drf-standardized-errors': ``{"type", "errors": [{"code", "detail", "attr"}]}``.
 """
 
+import errno
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +37,12 @@ OUTAGES = (
     BotoCoreError,
     ClientError,
 )
+
+
+def is_outage(error: BaseException | None) -> bool:
+    """Whether something that a request needs is away, or the disk that takes its upload is full."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return full or isinstance(error, OUTAGES)
 
 
 class Conflict(APIException):
@@ -89,7 +96,7 @@ class ExceptionHandler(StandardizedHandler):
     """Turns what is not an API error yet into the one it means."""
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
-        if isinstance(exc, OUTAGES):
+        if is_outage(exc):
             logger.warning("outage", error=type(exc).__name__, detail=str(exc)[:200])
             return ServiceUnavailable()
         if isinstance(exc, django_errors.RequestDataTooBig):
@@ -124,7 +131,7 @@ class ExceptionHandler(StandardizedHandler):
 
 
 class OutageMiddleware:
-    """Answers 503 where Postgres or Redis is away and no API view is there to say so: in pages and in the admin.
+    """Answers 503 in an outage where no API view is there to say so: in pages and in the admin.
 
     What a middleware raises comes to ``server_error`` instead.
     """
@@ -136,7 +143,7 @@ class OutageMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return outage(request, error) if isinstance(error, OUTAGES) else None
+        return outage(request, error) if is_outage(error) else None
 
 
 def outage(request: HttpRequest, error: BaseException) -> HttpResponse:
@@ -195,7 +202,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exception()  # Django asks for this page while it handles what was raised
-    if isinstance(error, OUTAGES):
+    if error is not None and is_outage(error):
         return outage(request, error)
     return answer(request, APIException("Something went wrong on our side. It has been recorded.", "error"))
 

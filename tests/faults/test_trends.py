@@ -1,5 +1,6 @@
 """The watched folder with workers killed, files half written, a full disk and Postgres gone: each row once."""
 
+import json
 import random
 import resource
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from ..trends.factories import csv_bytes, values
 from ..waiting import wait_until
@@ -159,6 +161,24 @@ def test_a_backup_disk_that_is_full_only_delays(build_house):
     wait_until(lambda: finished(house, 2), timeout=60, what="the large file")
     assert stored(house) == {"large": 4_000, "small": GOOD}
     assert (seen_by_worker / "large.csv").read_bytes() == large
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.usefixtures("may_mount")
+def test_an_upload_for_which_the_disk_has_no_room_is_answered_503(build_house):
+    house = build_house()
+    room = house.folder / "room"
+    room.mkdir()
+    house.start("web", inside=disk(room, "400k"), TMPDIR=str(room))
+    ann = json.loads(house.manage("demo", "--json"))[0]
+    person = {"username": ann["login"], "password": ann["password"]}
+    tokens = requests.post(f"{house.url}/api/v1/auth/login/", json=person, timeout=30).json()
+    signed_in = {"Authorization": f"Bearer {tokens['access']}"}
+    # More than Django keeps in memory.
+    large = {"file": ("large.csv", content("large", good=40_000))}
+    answer = requests.post(f"{house.url}/api/v1/trends/imports/", files=large, headers=signed_in, timeout=60)
+    assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "5")
+    assert "Traceback" not in house.log("web")
 
 
 @pytest.mark.timeout(200)
