@@ -39,7 +39,7 @@ OUTAGES = (
 )
 
 
-def is_outage(error: BaseException | None) -> bool:
+def means_unavailable(error: BaseException | None) -> bool:
     """Whether something that a request needs is away, or the disk that takes its upload is full."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     return full or isinstance(error, OUTAGES)
@@ -96,7 +96,7 @@ class ExceptionHandler(StandardizedHandler):
     """Turns what is not an API error yet into the one it means."""
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
-        if is_outage(exc):
+        if means_unavailable(exc):
             logger.warning("outage", error=type(exc).__name__, detail=str(exc)[:200])
             return ServiceUnavailable()
         if isinstance(exc, django_errors.RequestDataTooBig):
@@ -143,7 +143,7 @@ class OutageMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return outage(request, error) if is_outage(error) else None
+        return outage(request, error) if means_unavailable(error) else None
 
 
 def outage(request: HttpRequest, error: BaseException) -> HttpResponse:
@@ -202,7 +202,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exception()  # Django asks for this page while it handles what was raised
-    if error is not None and is_outage(error):
+    if error is not None and means_unavailable(error):
         return outage(request, error)
     return answer(request, APIException("Something went wrong on our side. It has been recorded.", "error"))
 

@@ -1,6 +1,7 @@
 """The sign of life of processes that answer no HTTP: a file touched while they work, for a container's health check.
 
-A worker touches it with each heartbeat, beat with each task it sends; without their broker both fall silent.
+A worker touches it with each heartbeat, beat with each task it sends; without their broker both fall silent, and beat
+without Postgres too.
 """
 
 import os
