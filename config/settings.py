@@ -327,7 +327,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "DESCRIPTION": "Accounts, notes, messages, contacts and trends behind one REST API. Register, follow the link in "
-    "the mail, log in, press **Authorize** and paste the access token.",
+    "the mail, log in, press **Authorize** in Swagger and paste the access token.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "COMPONENT_SPLIT_REQUEST": True,

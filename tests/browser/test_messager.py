@@ -520,6 +520,21 @@ def test_the_keyboard_is_enough(events, browse, ada, bob):
     expect(page.get_by_text("Choose a conversation")).to_be_visible()
 
 
+def test_a_message_is_taken_back_by_keyboard(events, browse, ada, bob):
+    page = browse(f"/messager/#{bob.usercode}", user=ada)
+    page.get_by_label("Your message to bob").wait_for()
+    write(page, "Oops")
+    delete = page.get_by_role("button", name="Delete this message for everybody")
+    expect(delete).to_be_attached()
+    page.keyboard.press("Shift+Tab")
+    expect(delete).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(log(page)).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(log(page)).to_contain_text("Message deleted")
+
+
 def test_an_unknown_code_is_said_to_be_one(events, browse, watch, ada, bob):
     watch.allow("status of 404")
     page = browse("/messager/", user=ada)

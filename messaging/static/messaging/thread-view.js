@@ -134,7 +134,7 @@ export class ThreadView {
     const shown = (this.code === EVERYONE || this.code === DELETED) && !mine;
     return h(
       classes,
-      { tabIndex: mine ? 0 : -1 },
+      { tabIndex: -1 }, // to put focus back on; the keyboard stops at its button alone
       h(
         "div.bubble",
         {},
