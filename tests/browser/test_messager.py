@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from django.test import Client
 from playwright.sync_api import expect
 
 from accounts.models import UserSession
@@ -19,6 +20,8 @@ from messaging.shapes import message_shape
 from tests.conftest import ROOT, free_port
 from tests.factories import PASSWORD, UserFactory
 from tests.waiting import wait_until
+
+from .conftest import BACKEND
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PICTURES = Path(ROOT) / "reports" / "browser"
@@ -300,6 +303,24 @@ def test_what_is_written_signed_out_is_sent_after_signing_in(events, browse, wat
     page.get_by_role("button", name="Sign in").click()
     expect(conversation(page, "bob")).to_contain_text("Still here?")
     assert Message.objects.get().body == "Still here?"
+
+
+def test_what_one_wrote_is_not_sent_by_who_signs_in_next(events, browse, watch, site, people):
+    ada, bob, eve = people
+    watch.allow("status of 401|EventSource")
+    page = browse(f"/messager/#{bob.usercode}", user=ada)
+    page.get_by_label("Your message to bob").wait_for()
+    page.context.clear_cookies()
+    write(page, "From ada alone")
+    expect(page.locator("#banner")).to_contain_text("You are signed out.")
+    client = Client()
+    client.force_login(eve, backend=BACKEND)
+    client.get("/messager/")  # which brings the CSRF cookie
+    page.context.add_cookies([{"name": each.key, "value": each.value, "url": site} for each in client.cookies.values()])
+    sessions.end_sessions(UserSession.objects.filter(user=ada))
+    expect(page.locator("main")).to_have_attribute("data-username", "eve", timeout=20_000)
+    expect(page.get_by_label("Your message to bob")).to_be_visible()
+    assert not Message.objects.exists()
 
 
 def test_a_session_that_ended_is_not_called_a_lost_connection(events, browse, watch, ada):

@@ -6,6 +6,7 @@ import { SeveralView } from "./several-view.js";
 import { DELETED, EVERYONE, Store } from "./store.js";
 import { Stream } from "./stream.js";
 import { ThreadView } from "./thread-view.js";
+import { api } from "../atrium/api.js";
 import { toast } from "../atrium/toast.js";
 
 const root = $("main");
@@ -167,8 +168,10 @@ stream.addEventListener("presence", ({ detail }) => store.presence(detail));
 
 stream.addEventListener("open", async () => {
   banner();
-  outbox.flush();
   await steadily(async () => {
+    // Somebody else may have signed in meanwhile, in another window: nothing of this page is theirs to send or to see.
+    if (begun && (await api("/api/v1/auth/profile/")).data.usercode !== me.usercode) return location.reload();
+    outbox.flush();
     await store.beat();
     if (begun) return;
     await store.begin();
