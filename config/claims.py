@@ -14,7 +14,7 @@ to renew.
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import structlog
 from django.db import InterfaceError, OperationalError, models, transaction
@@ -61,7 +61,12 @@ class JobQuerySet(models.QuerySet):
 
 
 class Job(models.Model):
-    """A row that is work to do. It ends done, or failed with its reason; until then it is due at ``due_at``."""
+    """A row that is work to do. It ends done, or failed with its reason; until then it is due at ``due_at``.
+
+    ``is_reported`` says that whoever asked for it is shown how it ended, so that a failure is theirs to mend.
+    """
+
+    is_reported: ClassVar[bool] = False
 
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     due_at = models.DateTimeField(db_default=Now(), editable=False)

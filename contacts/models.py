@@ -24,6 +24,8 @@ class FileMetadata(Job):
     finds another number there and stops.
     """
 
+    is_reported = True
+
     class Status(models.TextChoices):
         UPLOADING = "uploading", "being uploaded"
         QUEUED = "queued", "queued"

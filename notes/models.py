@@ -173,6 +173,8 @@ class Reminder(Job):
 class NoteImport(Job):
     """A Google Keep archive to be read. The worker takes it in steps, each committed together with its count."""
 
+    is_reported = True
+
     class Status(models.TextChoices):
         QUEUED = "queued", "queued"
         PROCESSING = "processing", "processing"

@@ -104,6 +104,8 @@ class Trend(models.Model):
 class ImportRun(Job):
     """One file that was brought in, by whatever way, and what became of its rows."""
 
+    is_reported = True
+
     class Origin(models.TextChoices):
         INBOX = "inbox", "watched folder"
         UPLOAD = "upload", "upload"
