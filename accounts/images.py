@@ -24,8 +24,8 @@ def small_picture(file: IO[bytes]) -> bytes:
             if image.width * image.height > MAX_PIXELS:
                 raise BadImage("The picture has more than 24 megapixels.", "too_many_pixels")
             image.draft("RGB", (2 * SIDE, 2 * SIDE))  # lets a JPEG be read at a fraction of its size
+            image.thumbnail((SIDE, SIDE))  # before it is turned, which copies it
             upright = ImageOps.exif_transpose(image)
-            upright.thumbnail((SIDE, SIDE))
             # A copy in one of two modes carries no profile, comment or position along.
             plain = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
             plain.info.clear()
