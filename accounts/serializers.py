@@ -18,7 +18,11 @@ from .backends import MAX_PASSWORD_LENGTH
 from .images import MAX_BYTES
 from .models import User, UserProfile, UserSession
 
-known_timezones = functools.cache(zoneinfo.available_timezones)
+
+@functools.cache
+def known_timezones() -> set[str]:
+    """The zones of the IANA database, without the two names in it that say nothing of a place."""
+    return zoneinfo.available_timezones() - {"Factory", "localtime"}
 
 
 class PasswordField(serializers.CharField):

@@ -43,6 +43,7 @@ def test_what_is_not_theirs_to_say_is_ignored(signed_in, user):
     "field, value",
     [
         ("timezone", "Nowhere/Land"),
+        ("timezone", "Factory"),
         ("timezone", "../../etc/passwd"),
         ("timezone", ""),
         ("timezone", "x" * 10_000),
