@@ -22,7 +22,7 @@ from .querysets import PREVIEW, Recipient, recipients_of
 from .shapes import message_shape, person
 
 DELETABLE = timedelta(minutes=15)
-BATCH = 2500  # recipients of a broadcast whose rows are made in one statement
+BATCH = 5000  # recipients of a broadcast whose rows are made in one statement
 WOKEN = 4  # workers that are called to one broadcast; each goes on until no batch is left
 _LOCKS = 0x6D73  # the class of our advisory locks ("ms"); in it 0 is for broadcasts, the others are user ids
 

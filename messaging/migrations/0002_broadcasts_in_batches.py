@@ -17,6 +17,11 @@ class Migration(migrations.Migration):
             old_name='Broadcast',
             new_name='BroadcastBatch',
         ),
+        # To compress thousands of ids takes longer than to store them as they are, and the sender waits for it.
+        migrations.RunSQL(
+            'ALTER TABLE messaging_broadcastbatch ALTER COLUMN recipient_ids SET STORAGE EXTERNAL',
+            'ALTER TABLE messaging_broadcastbatch ALTER COLUMN recipient_ids SET STORAGE EXTENDED',
+        ),
         migrations.AlterModelOptions(
             name='broadcastbatch',
             options={'ordering': ('-id',), 'verbose_name_plural': 'broadcast batches'},
