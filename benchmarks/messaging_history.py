@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connection
 
 from accounts.models import User
-from messaging import services
+from messaging import conversations, services
 from messaging.querysets import History
 
 from .harness import Bench
@@ -78,6 +78,7 @@ def pages(crowd: list[User]) -> dict[str, float]:
         "one conversation": lambda user, peer, middle: History(user, peer=peer).ids(limit=51),
         "unread": lambda user, peer, middle: History(user, unread=True).ids(limit=51),
         "unread counts": lambda user, peer, middle: services.unread_by_sender(user),
+        "conversations": lambda user, peer, middle: conversations.recent(user),
         "newest page, as JSON": lambda user, peer, middle: services.shapes_for(
             viewer=user, message_ids=History(user).ids(limit=50)
         ),

@@ -54,7 +54,7 @@ class Recipient(NamedTuple):
 
 
 class History:
-    """The ids of the messages somebody sent or received, read from both ends of either index.
+    """The ids of the messages somebody sent or received.
 
     Each arm is one range of one index in the order of the message's id, so that a page costs the same however much lies
     before it. A message to oneself is in two arms and comes once.
@@ -83,10 +83,8 @@ class History:
             sent = apps.get_model("messaging", "Message").objects.filter(sender=self.user, **narrowed)
             return [sent.annotate(feed=F("id"))]
         receipts = apps.get_model("messaging", "MessageRecipient").objects
-        return [
-            receipts.filter(sender=self.user, recipient=self.peer, **narrowed).annotate(feed=F("message_id")),
-            self._announced(to=self.peer, by=self.user),
-        ]
+        rows = receipts.filter(sender=self.user, recipient=self.peer, **narrowed)
+        return [*_feeds(rows, [UNREAD, SETTLED]), self._announced(to=self.peer, by=self.user)]
 
     def _received(self, unread: bool) -> list[QuerySet]:
         receipts = apps.get_model("messaging", "MessageRecipient").objects

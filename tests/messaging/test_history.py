@@ -210,6 +210,7 @@ def test_every_list_is_a_range_of_an_index(ada, bob, eve):
     for history in (
         History(bob.user),
         History(bob.user, peer=ada.user),
+        History(ada.user, peer=bob.user),
         History(bob.user, box="inbox"),
         History(ada.user, box="sent"),
         History(bob.user, unread=True),
