@@ -503,6 +503,43 @@ def test_a_late_event_does_not_bring_back_what_was_taken_back(events, browse, ad
     assert texts(page) == ["What came after it"]
 
 
+def held(page, address):
+    """The requests to ``address`` from now on, each with the server's answer, which the page has yet to get."""
+    requests = []
+    page.route(address, lambda route: requests.append((route, route.fetch())))
+    return requests
+
+
+def test_a_late_page_does_not_bring_back_what_was_taken_back(events, browse, ada, bob):
+    [message] = say(ada, bob, "Oops")
+    page = browse("/messager/", user=bob)
+    requests = held(page, "**/api/v1/messages/?with=*")
+    conversation(page, "ada").click()
+    wait_until(lambda: page.evaluate("true") and requests, what="the page asking for the thread")
+    services.delete_message(message=message, by=ada)
+    expect(conversation(page, "ada")).to_contain_text("Message deleted")
+    for route, answer in requests:
+        route.fulfill(response=answer)
+    expect(log(page)).to_contain_text("Message deleted")
+    assert texts(page) == []
+
+
+def test_a_mark_that_failed_does_not_bring_back_what_was_taken_back(events, browse, watch, ada, bob):
+    watch.allow("ERR_FAILED")
+    page = browse(f"/messager/#{ada.usercode}", user=bob)
+    page.get_by_label("Your message to ada").wait_for()
+    marks = held(page, "**/api/v1/messages/read/")
+    [message] = say(ada, bob, "Oops")
+    wait_until(lambda: page.evaluate("true") and marks, what="the page marking it as read")
+    services.delete_message(message=message, by=ada)
+    expect(log(page)).to_contain_text("Message deleted")
+    for route, _ in marks:
+        route.abort()
+    say(ada, bob, "What came after it")
+    expect(log(page)).to_contain_text("What came after it")
+    assert texts(page) == ["What came after it"]
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_dialog_fits_the_window(events, browse, ada, bob, width, dark):

@@ -68,6 +68,8 @@ def test_redis_killed_under_a_busy_worker_costs_neither_the_worker_nor_a_mail(bu
     assert len(smtp.messages) == len(people), "each mail once"
     wait_until(house.ready, timeout=30)
     assert "Traceback" not in house.log("worker")
+    # Beat lets the broker rest for a few seconds before it asks again.
+    wait_until(lambda: "outage_over" in house.log("beat"), timeout=30, what="beat saying that the broker is back")
     beat_said = house.log("beat").splitlines()
     assert [line for line in beat_said if not LOG_LINE.match(line)] == [], "each event is one line"
     assert [line.count("part=broker") for line in beat_said if "outage" in line] == [1, 1], "gone, and back"

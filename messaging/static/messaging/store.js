@@ -132,7 +132,14 @@ export class Store extends EventTarget {
 
   // --- What happens -------------------------------------------------------------------------------------------------
 
-  #keep(thread, message) {
+  // An event or a page that was late may bring what was taken back since.
+  #asItStands(message) {
+    if (!this.#takenBack.has(message.id)) return message;
+    return { ...message, body: "", deleted_at: message.deleted_at ?? new Date().toISOString() };
+  }
+
+  #keep(thread, late) {
+    let message = this.#asItStands(late);
     const known = thread.messages.get(message.id);
     // An event knows less than a page does: not when it was read, and by whom. Of a broadcast it comes once there is a row
     // to mark: what was read before is still to be marked.
@@ -144,9 +151,8 @@ export class Store extends EventTarget {
   }
 
   // A message from the stream, a page or an answer; `count` where it is news.
-  receive(message, { count = true } = {}) {
-    // An event that was late may bring what was taken back since.
-    if (this.#takenBack.has(message.id)) message = { ...message, body: "", deleted_at: message.deleted_at ?? new Date().toISOString() };
+  receive(late, { count = true } = {}) {
+    const message = this.#asItStands(late);
     const mine = message.sender?.usercode === this.me.usercode;
     const peers = mine ? message.recipients.map((each) => each.usercode) : [message.sender?.usercode ?? DELETED];
     let news = false;
@@ -192,7 +198,7 @@ export class Store extends EventTarget {
     for (const [code, { messages }] of this.threads) {
       const message = messages.get(id);
       if (!message) continue;
-      messages.set(id, { ...message, body: "", deleted_at: message.deleted_at ?? new Date().toISOString() });
+      messages.set(id, this.#asItStands(message));
       this.changed("thread", { code });
     }
     for (const conversation of this.conversations.values()) {
@@ -252,14 +258,17 @@ export class Store extends EventTarget {
       (message) => !message.read_at && (message.sender?.usercode !== this.me.usercode || code === this.me.usercode),
     );
     if (!unread.length) return;
-    const now = new Date().toISOString();
-    for (const message of unread) this.thread(code).messages.set(message.id, { ...message, read_at: now });
+    const { messages } = this.thread(code);
+    const mark = (read_at) => {
+      for (const { id } of unread) messages.set(id, { ...messages.get(id), read_at });
+    };
+    mark(new Date().toISOString());
     const up_to = Math.max(...unread.map((message) => message.id));
     const which = { [EVERYONE]: { broadcast: true }, [DELETED]: { from_deleted: true } }[code] ?? { with: code };
     try {
       await api("/api/v1/messages/read/", { method: "POST", body: { up_to, ...which } });
     } catch (error) {
-      for (const message of unread) this.thread(code).messages.set(message.id, message);
+      mark(null);
       throw error;
     }
     await this.refreshUnread();
