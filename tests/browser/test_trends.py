@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from playwright.sync_api import expect
 
 from tests.factories import UserFactory
 from tests.trends.factories import DATA, sample
@@ -22,13 +23,18 @@ def stored(transactional_db) -> int:
     return Trend.objects.count()
 
 
+def drawn(page):
+    """Wait for the five charts: each is drawn, and its numbers written, in one go."""
+    expect(page.locator("figure.chart table tbody")).to_have_count(5)
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_the_page_shows_what_is_stored_and_fits_the_window(browse, stored, width, dark):
-    page = browse("/trends/", width=width, dark=dark)
+    page = browse("/trends/", width=width, dark=dark, reduced_motion="reduce")  # the bars need not grow first
     page.get_by_text(f"{stored} trends").wait_for()
     page.locator("#rows tr").nth(4).wait_for()
-    page.wait_for_timeout(400)  # the bars have grown
+    drawn(page)
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"trends-{width}-{'dark' if dark else 'light'}.png", full_page=True)
     assert page.locator("figure.chart canvas").count() == 5
@@ -71,9 +77,9 @@ def test_a_choice_by_keyboard_filters_charts_and_table_and_is_in_the_address(bro
 
 
 def test_a_bar_that_is_clicked_filters(browse, stored):
-    page = browse("/trends/")
+    page = browse("/trends/", reduced_motion="reduce")
     page.get_by_text(f"{stored} trends").wait_for()
-    page.wait_for_timeout(400)
+    drawn(page)
     canvas = page.locator("#chart-steepl canvas")
     box = canvas.bounding_box()
     canvas.click(position={"x": box["width"] * 0.5, "y": 20})
