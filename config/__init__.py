@@ -1,4 +1,4 @@
-"""The wiring of Atrium, and the plumbing that every app stands on.
+"""The project: settings, URLs, and the code that all apps share.
 
-Nothing is imported here: ``config.processes`` and ``config.embedded`` start before there are settings.
+Nothing is imported here, because ``config.ops.processes`` and ``config.ops.launcher`` start before the settings exist.
 """

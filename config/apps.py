@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
@@ -5,16 +7,23 @@ from . import celery
 
 
 class ConfigConfig(AppConfig):
-    """The plumbing's own app: the rows, tasks, commands and templates that belong to no domain."""
+    """The app of config's own models, tasks, commands and templates."""
 
     name = "config"
     verbose_name = "Service"
-    # Made while the first app loads, so that every app's shared tasks belong to it.
+    # Created while the first app loads, so that the shared tasks of all apps belong to it.
     celery_app = celery.app
 
+    def import_models(self) -> None:
+        super().import_models()
+        # Packages with models of their own, which are layers above config.models.
+        import_module("config.webhooks.models")
+
     def ready(self) -> None:
-        from . import health, pulse, schedule
+        from .http import health, task_metrics
+        from .jobs import liveness, schedule
 
         health.report_worker_heartbeats()
-        pulse.install()
+        task_metrics.count_in_this_process()
+        liveness.install()
         post_migrate.connect(schedule.install, sender=self)

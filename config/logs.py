@@ -1,162 +1,136 @@
-"""One line a happening, on standard output: the process, the request that caused it, and never a secret.
+"""Logging to standard output: one line per event, with the process and the request id, without secrets.
 
-``LOG_FORMAT=console`` is for people, ``json`` for machines. ``X-Request-ID`` is taken from the request when it is sane,
-else made; it is answered, stands in every line, and travels into the tasks that the request causes.
+``LOG_FORMAT=console`` is for people, ``json`` for machines. A valid ``X-Request-ID`` of the request is used, otherwise
+a new one is made. It is in the response, in every log line, and in the messages of tasks that the request sends.
 """
 
+import json
 import logging
 import logging.config
 import os
 import re
+import time
 import uuid
-from collections.abc import MutableMapping
-from time import perf_counter
+from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
-import kombu.exceptions
-import redis.exceptions
 import structlog
-from django.conf import settings
-from django.http import HttpRequest
-from django.utils.functional import SimpleLazyObject
-from django_structlog.middlewares import RequestMiddleware as StructlogMiddleware
-from structlog.contextvars import bind_contextvars
 
-from .clients import client_ip
+from .outages import is_outage
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 SECRETS = re.compile(
     r"password|secret|token|refresh|^access$|authorization|cookie|^code$|signing|dsn|api_?key|credential", re.IGNORECASE
 )
-# Values that give access wherever they stand: JWTs, the codes of mailed links, signed files, passwords in URLs.
+# Values that give access: JWTs, codes of e-mailed links, signed file links, passwords in URLs, stream tickets.
 ACCESS = re.compile(
-    r"(eyJ[\w-]{8,}\.[\w-]+)\.[\w-]*|(/(?:v|r|e|files)/)[^\s/\"']+|(\w+://[^\s:/@]*:)[^\s@/]+@|(\bticket=)[^\s&\"']+"
+    r"(eyJ[\w-]{8,}\.[\w-]+)\.[\w-]*|(/(?:v|r|i|e|files)/)[^\s/\"']+|(\w+://[^\s:/@]*:)[^\s@/]+@|(\b(?:ticket|code|state)=)[^\s&\"']+"
 )
-
-# What Celery and kombu raise, or wrap, while Redis or RabbitMQ is away or refuses to write.
-BROKER_OUTAGES = (
-    redis.exceptions.ConnectionError,
-    redis.exceptions.TimeoutError,
-    redis.exceptions.ResponseError,
-    kombu.exceptions.OperationalError,
-    kombu.exceptions.ConnectionError,
-    ConnectionError,
-    TimeoutError,
-)
-
-PROBES = ("/healthz/", "/readyz/", "/metrics/")
+TOKEN_PREFIX = "atr_"  # noqa: S105  of personal access tokens
+# A token, also if it is percent-encoded, once or more often.
+TOKEN = re.compile("".join(f"(?:{each}|%(?:25)*(?i:{ord(each):x}))" for each in TOKEN_PREFIX) + r"[\w%.~-]*")
+# In every match of ACCESS and TOKEN, and found ten times faster.
+HINT = re.compile(r"eyJ|/(?:v|r|i|e|files)/|://|ticket=|code=|state=|atr_|%(?:25|61|74|72|5[fF])")
 
 
 def sane_request_id(given: str) -> str:
-    """``given``, or a new id where it is none that may stand in a header and a log line."""
+    """Return ``given`` if it is safe in a header and a log line, otherwise a new id."""
     return given if SANE_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-class RequestMiddleware(StructlogMiddleware):
-    """Gives each request a sane ``X-Request-ID`` and each response the same; logs the request once it is answered.
-
-    Every line of a request names its id and address. It is logged by its method and path, as a query string may hold
-    what should not be kept, and with the milliseconds that it took.
-    """
-
-    def __call__(self, request: HttpRequest) -> Any:
-        response: Any
-        request_id = sane_request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
-        # A page asks for half a dozen static files, and probes ask every few seconds: lines about them would bury all
-        # others. Readiness says in a line of its own what is missing.
-        if request.path.startswith(settings.STATIC_URL) or request.path in PROBES:
-            response = self.get_response(request)
-        else:
-            started = perf_counter()
-            bind_contextvars(request_id=request_id, ip=client_ip(request))
-            response = self.get_response(request)
-            bind_contextvars(ms=round((perf_counter() - started) * 1000, 1))
-            self.handle_response(request, response)
-        response["X-Request-ID"] = request_id
-        return response
-
-    def _process_exception(self, request: HttpRequest, exception: Exception) -> None:
-        """An outage is answered with 503, and said in a line of its own; it is no fault whose place is to be found."""
-        if not is_outage(exception):
-            super()._process_exception(request, exception)
-
-    @staticmethod
-    def format_request(request: HttpRequest) -> str:
-        return f"{request.method} {request.path}"
-
-    @staticmethod
-    def bind_user_id(request: HttpRequest) -> None:
-        """Name who asks where that is known by now: a line in the log is no reason to ask the database."""
-        user = getattr(request, "user", None)
-        if isinstance(user, SimpleLazyObject):
-            user = getattr(request, "_cached_user", None)  # where Django keeps whom a view has asked for
-        bind_contextvars(user_id=getattr(user, "pk", None))
-
-
-def hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Blank what is named like a secret, and what looks like one in any text."""
-    shown = event.pop("links", None)  # the mail files' own links, shown on purpose where there is no mail server
-    for key, value in event.items():
-        if SECRETS.search(key) and not isinstance(value, int):  # the ``code`` of a request_finished is its status
-            event[key] = "***"
-        elif isinstance(value, str):
-            event[key] = _mask(value)
+def mask_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Mask values with the name of a secret, and secrets inside any text."""
+    shown = event.pop("links", None)  # logged on purpose if e-mails are written to files
+    event.update(masked(event))
     if shown is not None:
         event["links"] = shown
     return event
 
 
-def _mask(text: str) -> str:
-    return ACCESS.sub(lambda m: f"{m[1] or m[2] or m[3] or m[4]}***{'@' if m[3] else ''}", text)
+def mask_report(event: Any, _: Any) -> Any:
+    """Mask secrets in an error report, such as in its query string and its traceback's variables (a hook of Sentry)."""
+    return masked(event)
 
 
-def name_process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def masked(value: Any) -> Any:
+    """Return a copy of ``value``, a text or a structure of any depth, in which secrets are replaced by ``***``."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, Mapping):
+        return {key: "***" if _is_secret(key, each) else masked(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [masked(each) for each in value]
+    return value
+
+
+def mask(text: str) -> str:
+    """Return ``text`` with the secrets in it replaced by ``***``."""
+    if not HINT.search(text):
+        return text
+    text = ACCESS.sub(lambda m: f"{m[1] or m[2] or m[3] or m[4]}***{'@' if m[3] else ''}", text)
+    return TOKEN.sub(f"{TOKEN_PREFIX}***", text)
+
+
+def _is_secret(name: object, value: object) -> bool:
+    """Return whether ``name`` is that of a secret. Numbers are none: the ``code`` of request_finished is the status."""
+    return isinstance(name, str) and bool(SECRETS.search(name)) and not isinstance(value, int)
+
+
+def add_process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     event["process"] = os.environ.get("ATRIUM_PROCESS", "manage")
     return event
 
 
-class PlainOutages(logging.Filter):
-    """Has Celery say in one line that its broker or Postgres is away: where it came upon that is no news to anybody."""
+class RequestLine(dict[str, Any]):
+    """What is logged of a finished request: ``code``, ``ip``, ``ms``, ``request``, ``request_id`` and ``user_id``."""
+
+
+class Formatter(structlog.stdlib.ProcessorFormatter):
+    """Formats events with structlog's processors, and the line of a request, which has no exception, directly.
+
+    Both look the same. The processors take 0.29 ms of CPU for a line, a third of a cached response; this takes 0.05.
+    """
+
+    def __init__(self, *args: Any, as_json: bool, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        if not isinstance(record.msg, RequestLine):
+            return super().format(record)
+        line = {name: mask(value) if isinstance(value, str) else value for name, value in record.msg.items()}
+        process, level = os.environ.get("ATRIUM_PROCESS", "manage"), record.levelname
+        if not self.as_json:
+            clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+            values = " ".join(f"{k}={v!r}" if k == "request" else f"{k}={v}" for k, v in line.items() if k != "event")
+            return f"{clock} {process:<8} {level:<7} {line['event']} {values}"
+        instant = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+        origin = {"level": level.lower(), "logger": record.name, "timestamp": instant, "process": process}
+        return json.dumps({**line, **origin})
+
+
+class OutageFilter(logging.Filter):
+    """Reduces Celery's log entry about an unavailable broker or Postgres to one line without a traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not record.name.startswith(("celery", "kombu", "django_celery_beat")):
             return True
-        vars(record).pop("data", None)  # of a failed task: its traceback once more
-        said = record.getMessage()
+        vars(record).pop("data", None)  # the traceback of a failed task, a second time
+        text = record.getMessage()
         if record.exc_info and is_outage(record.exc_info[1]):
             error = record.exc_info[1]
-            said = said.partition("\n")[0]
-            if str(error) not in said and type(error).__name__ not in said:
-                said = f"{said} {type(error).__name__}: {error}"
+            text = text.partition("\n")[0]
+            if str(error) not in text and type(error).__name__ not in text:
+                text = f"{text} {type(error).__name__}: {error}"
             record.exc_info = record.exc_text = None
         if not record.exc_info:
-            record.msg, record.args = " ".join(said.split()), ()
+            record.msg, record.args = " ".join(text.split()), ()
         return True
 
 
-def is_outage(error: BaseException | None) -> bool:
-    """Whether ``error``, or what a library has made it of, is that Postgres, Redis or RabbitMQ is away."""
-    while error is not None:
-        if isinstance(error, BROKER_OUTAGES) or _is_lost_connection(error):
-            return True
-        # Celery wraps without naming the cause; elsewhere what was raised meanwhile is a fault of its own.
-        wrapped = error.__context__ if type(error).__module__.startswith("celery") else None
-        error = error.__cause__ or wrapped
-    return False
-
-
-def _is_lost_connection(error: BaseException) -> bool:
-    """Whether psycopg2 says that Postgres is away: it has no code of an answer then, or that of a server going down."""
-    if (
-        type(error).__module__.partition(".")[0] != "psycopg2"
-    ):  # which the events process, that logs too, has no use for
-        return False
-    code = getattr(error, "pgcode", None)
-    return code.startswith(("57P", "08")) if code else type(error).__name__ in ("OperationalError", "InterfaceError")
-
-
 class _Console:
-    """``12:00:00 web  INFO  request_finished code=200``: the process first, so that one stream of all can be read."""
+    """Renders ``12:00:00 web  INFO  request_finished code=200``."""
 
     def __init__(self) -> None:
         self.inner = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
@@ -168,7 +142,7 @@ class _Console:
 
 
 def configure(options: dict[str, Any]) -> None:
-    """Django's LOGGING_CONFIG: ``options["format"]`` is ``console`` or ``json``."""
+    """Configure logging (Django's LOGGING_CONFIG); ``options["format"]`` is ``console`` or ``json``."""
     as_json = options["format"] == "json"
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -176,44 +150,45 @@ def configure(options: dict[str, Any]) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
-        name_process,
+        add_process,
         structlog.processors.StackInfoRenderer(),
     ]
     last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if as_json:
-        last += [structlog.processors.format_exc_info, hide_secrets, structlog.processors.JSONRenderer()]
+        last += [structlog.processors.format_exc_info, mask_secrets, structlog.processors.JSONRenderer()]
     else:
-        last += [structlog.processors.format_exc_info, hide_secrets, _Console()]
+        last += [structlog.processors.format_exc_info, mask_secrets, _Console()]
     logging.config.dictConfig(
         {
             "version": 1,
             "disable_existing_loggers": False,
             "formatters": {
                 "atrium": {
-                    "()": structlog.stdlib.ProcessorFormatter,
+                    "()": Formatter,
+                    "as_json": as_json,
                     "processors": last,
                     "foreign_pre_chain": [*shared[:3], structlog.stdlib.ExtraAdder(), *shared[4:]],
                 }
             },
-            "filters": {"plain_outages": {"()": PlainOutages}},
+            "filters": {"outages": {"()": OutageFilter}},
             "handlers": {
                 "stdout": {
                     "class": "logging.StreamHandler",
                     "stream": "ext://sys.stdout",
                     "formatter": "atrium",
-                    "filters": ["plain_outages"],
+                    "filters": ["outages"],
                 }
             },
             "root": {"handlers": ["stdout"], "level": "INFO"},
             "loggers": {
-                # The request's own line says the same, with its id.
+                # request_finished reports the same, with the request id.
                 "django.request": {"level": "CRITICAL", "propagate": True},
                 "django.server": {"level": "WARNING", "propagate": True},
-                # Whoever scans the internet names hosts that are not ours: the 400 says all there is to say.
+                # Scanners send unknown host names; they get a 400.
                 "django.security.DisallowedHost": {"level": "CRITICAL"},
                 "celery.app.trace": {"level": "WARNING"},
                 "celery.worker.strategy": {"level": "WARNING"},
-                "celery.worker.request": {"level": "WARNING"},  # ticks that expired while no worker was there
+                "celery.worker.request": {"level": "WARNING"},  # messages that expired while no worker ran
                 "celery.beat": {"level": "WARNING"},
                 "django_structlog.celery.receivers": {"level": "WARNING"},
                 "axes": {"level": "WARNING"},

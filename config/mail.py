@@ -1,9 +1,8 @@
-"""Mail: HTML with a text part, from a row, sent once.
+"""E-mail: a row that the worker sends, as HTML with a text part.
 
-A template ``mail/<name>.txt`` begins with a line ``Subject: …``; ``mail/<name>.html`` is the same in HTML, its style
-sheet inlined because mail programs drop the rest. :func:`queue` writes a row in the transaction of what it tells of;
-the worker sends it. Delivery is at least once, and the Message-ID is the row's, so that a receiver can tell a second
-copy.
+A template ``mail/<name>.txt`` begins with a line ``Subject: …``; ``mail/<name>.html`` is the same in HTML, with its
+style sheet inlined because mail programs ignore the rest. :func:`queue` writes the row in the caller's transaction.
+Delivery is at least once. The Message-ID belongs to the row, so a receiver can recognise a second copy.
 """
 
 import re
@@ -20,55 +19,76 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
+from django.db import models
 from django.db.models.functions import Now
 from django.template import Context
 from django.template.loader import get_template, render_to_string
 from django.utils import timezone
 
-from . import claims, tasks
-from .celery import wake
+from .jobs import runner
+from .jobs.enqueue import enqueue
 from .models import OutgoingMail
 
 logger = structlog.get_logger("atrium.mail")
 
-KEPT = timedelta(days=30)
+EXPIRE_AFTER = timedelta(days=30)
 
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False)
 
 
-def queue(*, to: str, template: str, context: Mapping[str, Any] | None = None) -> OutgoingMail:
-    """Have ``mail/<template>`` sent to ``to`` after the commit. ``context`` is JSON and holds no secret."""
-    row = OutgoingMail.objects.create(to=to, template=template, context=dict(context or {}))
-    wake(tasks.send_mail)
+def queue(
+    *,
+    to: str,
+    template: str,
+    context: Mapping[str, Any] | None = None,
+    user: models.Model | None = None,
+    is_transient: bool = False,
+) -> OutgoingMail:
+    """Send ``mail/<template>`` to ``to`` after the commit. ``context`` is JSON and must not contain secrets.
+
+    The row is in the data export of ``user``, whom the e-mail is about, and is deleted with the account.
+    A transient row is deleted once it is sent; others are kept for EXPIRE_AFTER.
+    """
+    row = OutgoingMail.objects.create(
+        to=to,
+        template=template,
+        context=dict(context or {}),
+        user_id=user.pk if user else None,
+        is_transient=is_transient,
+    )
+    enqueue(OutgoingMail)
     return row
 
 
 def send_due(limit: int = 100) -> int:
-    """Send the mails that are due and return how many were."""
-    return claims.work_through(OutgoingMail.objects.all(), _send_row, limit=limit)
+    """Send due e-mails and return how many were sent."""
+    return runner.run_due(OutgoingMail.objects.all(), _send_row, limit=limit)
 
 
-def forget_sent() -> int:
-    """Delete what was sent, or given up, a month ago, and return how many rows: they hold people's addresses."""
-    over = OutgoingMail.objects.exclude(done_at=None, failed_at=None)
-    return over.filter(created_at__lt=Now() - KEPT).delete()[0]
+def delete_expired() -> int:
+    """Delete e-mails that were sent or failed and are a month old, because they contain addresses; return how many."""
+    ended = OutgoingMail.objects.exclude(done_at=None, failed_at=None)
+    return ended.filter(created_at__lt=Now() - EXPIRE_AFTER).delete()[0]
 
 
 def _send_row(row: OutgoingMail) -> None:
     deliver(compose(to=row.to, template=row.template, context=row.context, key=f"mail-{row.pk}"))
-    row.finish()
+    if row.is_transient:
+        row.delete()
+    else:
+        row.finish()
 
 
 def compose(*, to: str, template: str, context: Mapping[str, Any], key: str) -> EmailMultiAlternatives:
-    """The mail of ``template`` with ``context``; ``key`` names its row, and so its Message-ID."""
+    """Render ``template`` with ``context``; ``key`` identifies the row and becomes the Message-ID."""
     context = {"public_url": settings.PUBLIC_URL, **context}
     text_template: Any = get_template(f"mail/{template}.txt")
-    # Plain text: what people typed stands as they typed it, without HTML's entities.
+    # In plain text, user input must appear without HTML entities.
     rendered = text_template.template.render(Context(context, autoescape=False))
     head, _, text = rendered.lstrip().partition("\n")
-    # What people typed may stand in a subject: a line break there would start a header of their own.
+    # A subject may contain user input: a line break in it would start another header.
     subject = " ".join(head.removeprefix("Subject:").split())[:200]
-    text = re.sub(r"\n{3,}", "\n\n", text.strip()) + "\n"  # blocks that a mail leaves empty leave no gap
+    text = re.sub(r"\n{3,}", "\n\n", text.strip()) + "\n"  # empty blocks of a template leave no gap
     message = EmailMultiAlternatives(subject, text, settings.DEFAULT_FROM_EMAIL, [to])
     html = render_to_string(f"mail/{template}.html", {**context, "subject": subject})
     message.attach_alternative(_inliner.inline(html), "text/html")
@@ -78,32 +98,32 @@ def compose(*, to: str, template: str, context: Mapping[str, Any], key: str) -> 
 
 
 def deliver(message: EmailMultiAlternatives) -> None:
-    """Send ``message`` now, within a claim's work.
+    """Send ``message`` now, as the work of a job.
 
-    Raises claims.Postpone while the server is away or asks to wait, and claims.GiveUp when it refuses the recipient.
+    Raises runner.Postpone if the server is unavailable or asks to wait, and runner.GiveUp if it rejects the recipient.
     """
     try:
         with get_connection() as connection:
             connection.send_messages([message])
     except smtplib.SMTPRecipientsRefused as error:
         code, text = next(iter(error.recipients.values()))
-        _refused(code, text, error)
+        _handle_rejection(code, text, error)
     except smtplib.SMTPResponseException as error:
-        _refused(error.smtp_code, error.smtp_error, error)
+        _handle_rejection(error.smtp_code, error.smtp_error, error)
     except (TimeoutError, smtplib.SMTPException, OSError) as error:
-        raise claims.Postpone(f"The mail server does not answer: {error}", delay=timedelta(seconds=10)) from error
+        raise runner.Postpone(f"The mail server is unavailable: {error}", delay=timedelta(seconds=10)) from error
 
 
-def _refused(code: int, text: bytes | str, error: Exception) -> None:
-    said = text.decode(errors="replace") if isinstance(text, bytes) else text
-    # 4xx asks to come again (RFC 5321, 4.2.1). A refused sign-in is a setting that somebody will mend: it waits too.
+def _handle_rejection(code: int, text: bytes | str, error: Exception) -> None:
+    reply = text.decode(errors="replace") if isinstance(text, bytes) else text
+    # 4xx asks to retry (RFC 5321, 4.2.1). A rejected sign-in is a wrong setting, which an operator can correct.
     if code < 500 or isinstance(error, smtplib.SMTPAuthenticationError):
-        raise claims.Postpone(f"The mail server asks to wait: {code} {said}", delay=timedelta(minutes=1)) from error
-    raise claims.GiveUp(f"The mail server refused it: {code} {said}") from error
+        raise runner.Postpone(f"The mail server asks to wait: {code} {reply}", delay=timedelta(minutes=1)) from error
+    raise runner.GiveUp(f"The mail server rejected the message: {code} {reply}") from error
 
 
 class FileBackend(BaseEmailBackend):
-    """Writes each mail as a file under ``MAIL_DIR``, and shows its links in the log: mail without a mail server."""
+    """Writes each e-mail to a file under ``MAIL_DIR`` and its links to the log. For use without a mail server."""
 
     def send_messages(self, messages: Any) -> int:
         folder = Path(settings.MAIL_DIR)

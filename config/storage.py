@@ -1,4 +1,4 @@
-"""Files: private, under random keys, reached by links of five minutes. S3, or a folder behind the same storage API."""
+"""Private files under random keys, served by links that expire after five minutes: in S3 or in a local folder."""
 
 import secrets
 from datetime import timedelta
@@ -17,20 +17,20 @@ from django.http import FileResponse, Http404, HttpRequest
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 
-from . import claims, tasks
-from .celery import wake
-from .errors import OUTAGES, ServiceUnavailable
+from .api.errors import OUTAGES, ServiceUnavailable
+from .jobs import runner
+from .jobs.enqueue import enqueue
 from .models import DiscardedFile
 
 logger = structlog.get_logger(__name__)
 
-UNCLAIMED = timedelta(hours=1)  # after which a file that no row has come to refer to is removed
+UNCONFIRMED = timedelta(hours=1)  # after which a file is deleted if no row refers to it
 
 _signer = TimestampSigner(salt="atrium.files")
 
 
 class PrivateFileSystemStorage(FileSystemStorage):
-    """Files readable by their owner alone, whose URLs are signed and expire like S3's."""
+    """Stores files readable only by their owner, with signed URLs that expire like those of S3."""
 
     def __init__(self, location: str | Path | None = None) -> None:
         super().__init__(location, file_permissions_mode=0o600, directory_permissions_mode=0o700)
@@ -40,44 +40,44 @@ class PrivateFileSystemStorage(FileSystemStorage):
 
 
 def random_key(folder: str, suffix: str = "") -> str:
-    """A name nobody can guess, such as ``uploads/3f/3fa9….xlsx``."""
+    """Return a name that cannot be guessed, such as ``uploads/3f/3fa9….xlsx``."""
     name = secrets.token_hex(20)
     return f"{folder}/{name[:2]}/{name}{suffix}"
 
 
 def provisional_key(folder: str, suffix: str = "") -> str:
-    """A random key for a file about to be stored, which is removed again unless :func:`keep` is called within the hour.
+    """Return a random key for a new file, which is deleted after an hour unless :func:`confirm` is called.
 
-    That is committed before the file is there, so that a request may end in whatever way and leaves no file of which
-    nobody knows. To be called outside of any transaction.
+    The row that deletes it is committed before the file is stored, so that a crashed request leaves no orphaned file.
+    Call it outside of any transaction.
     """
     key = random_key(folder, suffix)
     with transaction.atomic(durable=True):
-        DiscardedFile.objects.create(key=key, due_at=Now() + UNCLAIMED)
+        DiscardedFile.objects.create(key=key, due_at=Now() + UNCONFIRMED)
     return key
 
 
-def keep(key: str) -> None:
-    """Let the file of a provisional key stay, in the transaction of the row that refers to it.
+def confirm(key: str) -> None:
+    """Keep the file of a provisional key; call it in the transaction of the row that refers to the file.
 
-    Raises ServiceUnavailable where it took so long that the file may be gone.
+    Raises ServiceUnavailable if it took so long that the file may have been deleted.
     """
-    kept, _ = DiscardedFile.objects.filter(key=key).delete()
-    if not kept:
+    deleted, _ = DiscardedFile.objects.filter(key=key).delete()
+    if not deleted:
         raise ServiceUnavailable
 
 
 def save(key: str, file: File) -> None:
-    """Store ``file`` under ``key``, a random one. Raises ServiceUnavailable while the storage is away or full."""
+    """Store ``file`` under a random ``key``; raises ServiceUnavailable if the storage is unavailable or full."""
     try:
         default_storage.save(key, file)
     except (*OUTAGES, OSError) as error:
         logger.warning("storage_unavailable", error=type(error).__name__, detail=str(error)[:200])
-        raise ServiceUnavailable("The storage is not available for the moment. Please try again.") from error
+        raise ServiceUnavailable("The file storage is temporarily unavailable. Try again later.") from error
 
 
 def signed_url(name: str, *, filename: str | None = None) -> str:
-    """A link to the file of five minutes. With ``filename`` the browser saves it under that name."""
+    """Return a link to the file that expires after five minutes. With ``filename`` it is a download of that name."""
     if settings.AWS_STORAGE_BUCKET_NAME:
         disposition = content_disposition_header(True, filename) if filename else None
         return default_storage.url(  # type: ignore[call-arg]
@@ -87,7 +87,7 @@ def signed_url(name: str, *, filename: str | None = None) -> str:
 
 
 def serve(request: HttpRequest, token: str) -> FileResponse:
-    """The file behind a signed link of the local storage; 404 once the link has expired."""
+    """Serve the file of a signed link of the local storage; 404 if the link has expired."""
     try:
         name, filename = _signer.unsign_object(token, max_age=settings.SIGNED_URL_SECONDS)
     except signing.BadSignature as error:
@@ -96,34 +96,34 @@ def serve(request: HttpRequest, token: str) -> FileResponse:
 
 
 def file_response(name: str, *, filename: str | None = None) -> FileResponse:
-    """The file itself; a download where ``filename`` is given, shown in place otherwise."""
+    """Return a stored file: a download if ``filename`` is given, otherwise displayed in the browser."""
     try:
         handle = default_storage.open(name)
     except FileNotFoundError as error:
         raise Http404 from error
     response = FileResponse(handle, as_attachment=bool(filename), filename=filename or name.rpartition("/")[2])
     response["Cache-Control"] = "private, max-age=300"
-    # What people uploaded never runs as a page of this site.
+    # An uploaded file must never run scripts as a page of this site.
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
 
 
 def discard(name: str) -> None:
-    """Have the file removed once this transaction has committed: the last row that refers to it is gone by then."""
+    """Delete the file after this transaction, which deletes the last row that refers to it, has committed."""
     DiscardedFile.objects.create(key=name)
-    wake(tasks.discard_files)
+    enqueue(DiscardedFile)
 
 
 def discard_due(limit: int = 100) -> int:
-    """Remove what was discarded and return how many files are gone."""
-    return claims.work_through(DiscardedFile.objects.all(), _remove, limit=limit)
+    """Delete discarded files that are due and return how many were deleted."""
+    return runner.run_due(DiscardedFile.objects.all(), _delete, limit=limit)
 
 
-def _remove(row: DiscardedFile) -> None:
+def _delete(row: DiscardedFile) -> None:
     try:
         default_storage.delete(row.key)
     except (*OUTAGES, OSError) as error:
-        raise claims.Postpone(f"The storage does not answer: {error}") from error
+        raise runner.Postpone(f"The storage is unavailable: {error}") from error
     row.delete()
 
 
@@ -138,5 +138,5 @@ def check() -> None:
             probe = settings.FILES_DIR / f".probe-{secrets.token_hex(4)}"
             probe.touch(mode=0o600)
             probe.unlink()
-    except Exception as error:  # boto's, the network's and the file system's alike: the storage is away
+    except Exception as error:  # of boto, the network or the file system
         raise ServiceUnavailable(f"storage: {type(error).__name__}: {error}"[:200]) from error

@@ -1,8 +1,13 @@
-"""When the plumbing's own rows are looked at."""
+"""Tasks that process the rows of ``config.models``."""
 
 from celery import shared_task
 
-from . import events, idempotency, mail, storage
+from . import audit, mail, storage
+from .api import idempotency
+from .dashboard import services as dashboard_services
+from .ops import scheduled_backups
+from .realtime import events
+from .webhooks import delivering, services
 
 
 @shared_task
@@ -11,8 +16,9 @@ def send_mail() -> int:
 
 
 @shared_task
-def forget_expired() -> int:
-    return idempotency.forget_expired() + mail.forget_sent()
+def delete_expired_rows() -> int:
+    expiring = (idempotency.delete_expired_keys, mail.delete_expired, audit.delete_expired, services.delete_expired)
+    return sum(delete() for delete in expiring)
 
 
 @shared_task
@@ -23,3 +29,19 @@ def send_events() -> int:
 @shared_task
 def discard_files() -> int:
     return storage.discard_due()
+
+
+@shared_task
+def deliver_webhooks() -> int:
+    return delivering.deliver_due()
+
+
+@shared_task
+def record_figures() -> int:
+    return dashboard_services.record_figures()
+
+
+@shared_task(soft_time_limit=scheduled_backups.TIME_LIMIT, time_limit=scheduled_backups.TIME_LIMIT + 60)
+def make_backups() -> int:
+    scheduled_backups.request_due()
+    return scheduled_backups.make_due()

@@ -1,9 +1,12 @@
-"""Every address of the site. The API's stand under ``/api/v1/``; the apps name their own."""
+"""All URLs of the site. Each app defines its own; the API is under ``/api/v1/``."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from . import api_docs, health, storage, views
+from . import storage
+from .api import docs
+from .http import dev_mail, health, home, landing, metrics_page
 
 api = [
     path("auth/", include("accounts.urls")),
@@ -11,27 +14,33 @@ api = [
     path("", include("messaging.urls")),
     path("contacts/", include("contacts.urls")),
     path("trends/", include("trends.urls")),
+    path("webhooks/", include("config.webhooks.urls")),
 ]
 
 urlpatterns = [
     path("api/v1/", include(api)),
-    path("", views.landing, name="landing"),
-    path("favicon.ico", views.favicon, name="favicon"),
-    path("", include("accounts.page_urls")),
-    path("notes/", include("notes.page_urls")),
-    path("messager/", include("messaging.page_urls")),
-    path("trends/", include("trends.page_urls")),
-    path("schema/", api_docs.SchemaView.as_view(), name="schema"),
-    path("swagger/", api_docs.SwaggerView.as_view(), name="swagger"),
-    path("redoc/", api_docs.RedocView.as_view(), name="redoc"),
+    path("", home.home, name="landing"),
+    path("favicon.ico", landing.favicon, name="favicon"),
+    path("", include("accounts.pages.urls")),
+    path("notes/", include("notes.pages.urls")),
+    path("messager/", include("messaging.pages.urls")),
+    path("contacts/", include("contacts.pages.urls")),
+    path("trends/", include("trends.pages.urls")),
+    path("schema/", docs.SchemaView.as_view(), name="schema"),
+    path("swagger/", docs.SwaggerView.as_view(), name="swagger"),
+    path("redoc/", docs.RedocView.as_view(), name="redoc"),
+    path("admin/dashboard/", include("config.dashboard.urls")),
     path("admin/", admin.site.urls),
     path("files/<str:token>/", storage.serve, name="file"),
     path("healthz/", health.healthz, name="healthz"),
     path("readyz/", health.readyz, name="readyz"),
-    path("metrics/", health.metrics, name="metrics"),
+    path("metrics/", metrics_page.metrics, name="metrics"),
 ]
 
-handler400 = "config.errors.bad_request"
-handler403 = "config.errors.permission_denied"
-handler404 = "config.errors.page_not_found"
-handler500 = "config.errors.server_error"
+if settings.DEV_MAIL:
+    urlpatterns.append(path("dev/mail/", include(dev_mail.urlpatterns)))
+
+handler400 = "config.http.error_pages.bad_request"
+handler403 = "config.http.error_pages.permission_denied"
+handler404 = "config.http.error_pages.page_not_found"
+handler500 = "config.http.error_pages.server_error"

@@ -1,4 +1,4 @@
-"""The web process: everything but open event streams."""
+"""WSGI application of the web process: everything except event streams."""
 
 import os
 

@@ -6,38 +6,38 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-FILLED = ("notes", "messaging", "contacts", "trends")
-THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+APPS = ("notes", "messaging", "contacts", "trends")
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class Command(BaseCommand):
     help = (
-        "Make a few people with passwords that are shown once, and notes, messages, contacts and trends for them. "
-        "A second run sets new passwords and adds nothing."
+        "Create demo accounts with notes, messages, contacts and trends, and print their passwords. "
+        "A second run creates nothing and sets new passwords."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--production", action="store_true", help="Do it although PUBLIC_URL is not this machine.")
-        parser.add_argument("--json", action="store_true", help="Print the accounts as JSON, for scripts.")
+        parser.add_argument("--production", action="store_true", help="Run although PUBLIC_URL is not this machine.")
+        parser.add_argument("--json", action="store_true", help="Print the accounts as JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if urlsplit(settings.PUBLIC_URL).hostname not in THIS_MACHINE and not options["production"]:
+        if urlsplit(settings.PUBLIC_URL).hostname not in LOCAL_HOSTS and not options["production"]:
             raise CommandError(
-                f"This site is {settings.PUBLIC_URL}, not this machine: demonstration accounts, one of them an "
-                "administrator, do not belong there. Say --production if you mean it."
+                f"PUBLIC_URL is {settings.PUBLIC_URL}, not this machine. Demo accounts do not belong on a public site: "
+                "one of them is an administrator. Use --production to create them anyway."
             )
-        people, new = import_module("accounts.demo").people()
-        made = [import_module(f"{app}.demo").fill([user for user, _ in people]) for app in FILLED] if new else []
+        people, is_new = import_module("accounts.demo").people()
+        created = [import_module(f"{app}.demo").fill([user for user, _ in people]) for app in APPS] if is_new else []
         if options["json"]:
             accounts = [
-                {"login": u.username, "password": p, "usercode": u.usercode, "staff": u.is_staff} for u, p in people
+                {"login": u.username, "email": u.email, "password": p, "usercode": u.usercode, "staff": u.is_staff}
+                for u, p in people
             ]
             self.stdout.write(json.dumps(accounts))
             return
-        self.stdout.write(
-            "\n".join(["Made " + "; ".join(made) + ".", ""]) if made else "The demo's rows are there already.\n"
-        )
-        self.stdout.write("Sign in with these; the passwords are not shown again:\n")
+        self.stdout.write(f"Created: {'; '.join(created)}." if is_new else "The demo data already exists.")
+        self.stdout.write(f"\nSign in at {settings.PUBLIC_URL}/login/. The passwords are shown only now:\n")
+        self.stdout.write(f"  {'username':<10}{'e-mail':<26}{'password':<24}{'usercode':<10}role")
         for user, password in people:
-            role = ", member of staff" if user.is_staff else ""
-            self.stdout.write(f"  {user.username:<5} {password}   (usercode {user.usercode}{role})")
+            role = "staff" if user.is_staff else "user"
+            self.stdout.write(f"  {user.username:<10}{user.email:<26}{password:<24}{user.usercode:<10}{role}")

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from config import postman
+from config.ops import postman
 
 FOLDER = settings.BASE_DIR / "docs" / "postman"
 FILES = {
@@ -19,7 +19,7 @@ def rendered(path: Path) -> str:
 
 
 class Command(BaseCommand):
-    help = "Write the Postman collection and its environment into docs/postman/, from the API's description."
+    help = "Write the Postman collection and environment to docs/postman/, generated from the OpenAPI schema."
 
     def handle(self, *args: Any, **options: Any) -> None:
         for path in FILES:

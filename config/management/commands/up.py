@@ -1,5 +1,3 @@
-"""``manage.py up``: the same as ``bin/up``, without installing anything."""
-
 import os
 import sys
 from typing import Any
@@ -8,7 +6,7 @@ from django.core.management.base import BaseCommand
 
 
 class Command(BaseCommand):
-    help = "Start Atrium and everything it needs, until Ctrl-C. bin/up is this, after installing the requirements."
+    help = "Start Atrium and its servers until Ctrl-C. Same as bin/up, but installs nothing."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        os.execv(sys.executable, [sys.executable, "-m", "config.embedded"])
+        os.execv(sys.executable, [sys.executable, "-m", "config.ops.launcher"])

@@ -1,10 +1,10 @@
-// Calls to this site's own API from its own pages, signed in by the session cookie.
+// Call this site's API from its own pages, authenticated by the session cookie.
 //
 //   const { data, status, headers } = await api("/api/v1/notes/", { method: "POST", body: { title: "Milk" } });
 //
-// Anything but a 2xx or 304 throws an ApiError: `message` is a sentence to show, `fields` maps a field's name to its
-// messages, `code` is the first error's code, `retryAfter` is in seconds (0 when the server did not say) and `offline` is
-// true when no answer came at all. A body that is FormData travels as it is, everything else as JSON.
+// Any status except 2xx and 304 throws an ApiError: `message` can be shown, `fields` maps a field's name to its messages,
+// `code` is the first error's code, `retryAfter` is in seconds (0 if unknown), and `offline` is true if there was no
+// response. A FormData body is sent unchanged, any other body as JSON. With `keepalive` the request outlives the page.
 
 export class ApiError extends Error {
   constructor(message, { status = 0, errors = [], retryAfter = 0 } = {}) {
@@ -25,32 +25,32 @@ export function cookie(name) {
   return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
 }
 
-export async function api(path, { method = "GET", body, headers = {}, signal } = {}) {
-  const sent = { Accept: "application/json", ...headers };
+export async function api(path, { method = "GET", body, headers = {}, signal, keepalive = false } = {}) {
+  const requestHeaders = { Accept: "application/json", ...headers };
   let payload = body;
   if (body !== undefined && !(body instanceof FormData)) {
-    sent["Content-Type"] = "application/json";
+    requestHeaders["Content-Type"] = "application/json";
     payload = JSON.stringify(body);
   }
-  if (method !== "GET" && method !== "HEAD") sent["X-CSRFToken"] = cookie("csrftoken");
+  if (method !== "GET" && method !== "HEAD") requestHeaders["X-CSRFToken"] = cookie("csrftoken");
 
-  let answer;
+  let response;
   try {
-    answer = await fetch(path, { method, headers: sent, body: payload, signal, credentials: "same-origin" });
+    response = await fetch(path, { method, headers: requestHeaders, body: payload, signal, keepalive, credentials: "same-origin" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError("The server cannot be reached. Check your connection.");
+    throw new ApiError("Cannot reach the server. Check your connection.");
   }
 
-  const text = await answer.text();
+  const text = await response.text();
   let data = null;
-  if (text && answer.headers.get("Content-Type")?.includes("json")) data = JSON.parse(text);
-  if (answer.ok || answer.status === 304) return { data, status: answer.status, headers: answer.headers };
+  if (text && response.headers.get("Content-Type")?.includes("json")) data = JSON.parse(text);
+  if (response.ok || response.status === 304) return { data, status: response.status, headers: response.headers };
 
   const errors = data?.errors ?? [];
-  throw new ApiError(errors.map((each) => each.detail).join(" ") || `The server answered ${answer.status}.`, {
-    status: answer.status,
+  throw new ApiError(errors.map((each) => each.detail).join(" ") || `The server returned status ${response.status}.`, {
+    status: response.status,
     errors,
-    retryAfter: Number(answer.headers.get("Retry-After")) || 0,
+    retryAfter: Number(response.headers.get("Retry-After")) || 0,
   });
 }

@@ -1,4 +1,4 @@
-// Gives every .code block a button that copies its text.
+// Add a copy button to every .code block.
 for (const block of document.querySelectorAll(".code")) {
   const button = document.createElement("button");
   button.type = "button";
@@ -10,7 +10,7 @@ for (const block of document.querySelectorAll(".code")) {
       await navigator.clipboard.writeText(text);
       button.textContent = "Copied";
     } catch {
-      // No clipboard over plain http on another machine, or not allowed: select it, so that Ctrl-C is all that is left.
+      // The clipboard is not available (plain http) or not allowed: select the text, so that Ctrl-C copies it.
       getSelection().selectAllChildren(block.querySelector("pre"));
       button.textContent = "Selected";
     }

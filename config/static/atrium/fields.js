@@ -1,4 +1,4 @@
-// Small comforts of forms: show a password, and do not send one form twice.
+// Forms: show or hide a password, and prevent a second submit.
 for (const button of document.querySelectorAll("[data-reveal]")) {
   const input = document.getElementById(button.dataset.reveal);
   button.hidden = false;
@@ -21,7 +21,7 @@ for (const form of document.querySelectorAll("form[method=post]")) {
   });
 }
 
-// A page that comes back out of the browser's memory ("back") is ready to be sent again.
+// After "back", the browser restores the page from memory: allow submitting again.
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) {
     delete form.dataset.sent;

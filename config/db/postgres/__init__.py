@@ -1,0 +1,1 @@
+"""The database backend: Django's, with metrics and with timeouts that also work behind PgBouncer."""

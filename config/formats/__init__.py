@@ -1,0 +1,1 @@
+"""How dates are displayed (``FORMAT_MODULE_PATH``)."""

@@ -1,0 +1,150 @@
+// The home page. Each section loads by itself, again when an event says that it has changed, and reports its own error.
+import { api } from "./api.js";
+import { $, avatar, clock, h, icon } from "./dom.js";
+import { live } from "./live.js";
+
+const SHOWN = 5; // rows of a section
+const RUNNING = ["queued", "processing", "undoing"];
+const STATUS = {
+  queued: ["Waiting", "info"],
+  processing: ["Running", "info"],
+  undoing: ["Undoing", "info"],
+  completed: ["Done", "ok"],
+  completed_with_errors: ["Done, with errors", "warn"],
+  failed: ["Failed", "danger"],
+  undone: ["Undone", ""],
+};
+
+const lines = (rows) => h("ul.lines", {}, ...rows.map((row) => h("li", {}, row)));
+const empty = (...text) => h("p.muted", {}, ...text);
+const title = (note) => note.title || note.body.slice(0, 60) || note.items[0]?.text || "Untitled note";
+const count = (number, word) => `${number.toLocaleString()} ${word}${number === 1 ? "" : "s"}`;
+
+const sections = {
+  async pinned() {
+    const { results } = (await api("/api/v1/notes/?pinned=true&page_size=12")).data;
+    if (!results.length) return empty("Pin a note to find it here.");
+    const cards = results.map((note) =>
+      h(
+        "li.card.link",
+        {},
+        h("h3", {}, h("a.stretch", { href: `/notes/${note.id}/` }, title(note))),
+        note.title && note.body && h("p.muted.small", {}, note.body.slice(0, 300)),
+        note.items.length > 0 && h("p.muted.small", {}, `${note.items.filter((item) => item.checked).length} of ${count(note.items.length, "item")} done`),
+      ),
+    );
+    return h("ul.grid.pinned", {}, ...cards);
+  },
+
+  async reminders() {
+    const { results } = (await api("/api/v1/notes/?has_reminder=true&state=all&page_size=200")).data;
+    const next = results.filter((note) => !note.trashed_at).sort((a, b) => Date.parse(a.remind_at) - Date.parse(b.remind_at));
+    if (!next.length) return empty("No reminders.");
+    return lines(
+      next.slice(0, SHOWN).map((note) =>
+        h("a", { href: `/notes/${note.id}/` }, icon("bell"), h("span.what", {}, h("span.title", {}, title(note)), h("time.muted.small", { dateTime: note.remind_at }, clock.soon(note.remind_at)))),
+      ),
+    );
+  },
+
+  async messages() {
+    const { results } = (await api("/api/v1/conversations/?page_size=50")).data;
+    const unread = results.filter((each) => each.unread);
+    if (!unread.length) return empty("No unread messages.");
+    return lines(
+      unread.slice(0, SHOWN).map(({ person, last_message, unread: number }) =>
+        h(
+          "a",
+          { href: `/messager/#${person.usercode}` },
+          avatar(person, "small"),
+          h("span.what", {}, h("span.title", {}, person.username), h("span.muted.small", {}, last_message.body || "Deleted message")),
+          h("span.count", {}, String(number), h("span.visually-hidden", {}, " unread")),
+        ),
+      ),
+    );
+  },
+
+  async uploads() {
+    const [sheets, archives] = await Promise.all([api(`/api/v1/contacts/uploads/?page_size=${SHOWN}`), api(`/api/v1/notes/imports/?page_size=${SHOWN}`)]);
+    const rows = [
+      ...sheets.data.results.map((each) => ({ ...each, href: `/contacts/uploads/${each.id}/`, total: each.total_rows, processed: each.processed_rows, unit: "row" })),
+      ...archives.data.results.map((each) => ({ ...each, href: `/notes/?import=${each.id}`, unit: "note" })),
+    ];
+    rows.sort((a, b) => RUNNING.includes(b.status) - RUNNING.includes(a.status) || Date.parse(b.created_at) - Date.parse(a.created_at));
+    if (!rows.length) return empty("No uploads yet.");
+    if (rows.some((each) => RUNNING.includes(each.status) && each.unit === "note")) setTimeout(() => load("uploads"), 2000); // these send no events
+    return lines(rows.slice(0, SHOWN).map(upload));
+  },
+
+  async trends() {
+    const { results } = (await api(`/api/v1/trends/?ordering=-uploaded_at&page_size=${SHOWN}`)).data;
+    if (!results.length) return empty("No trends yet.");
+    return lines(
+      results.map((trend) =>
+        h(
+          "a",
+          { href: `/trends/?search=${encodeURIComponent(trend.macrotrend)}` },
+          h("span.what", {}, h("span.title", {}, trend.macrotrend), h("span.muted.small", {}, trend.megatrend)),
+          h("time.muted.small", { dateTime: trend.uploaded_at }, clock.short(trend.uploaded_at)),
+        ),
+      ),
+    );
+  },
+};
+
+function upload({ name, href, status, total, processed, unit }) {
+  const [text, kind] = STATUS[status] ?? [status, ""];
+  const progress = RUNNING.includes(status) && total > 0;
+  return h(
+    "a",
+    { href },
+    h(
+      "span.what",
+      {},
+      h("span.title", {}, name),
+      progress ? h("progress", { max: total, value: processed, "aria-label": `Progress of ${name}` }) : h("span.muted.small", {}, count(total, unit)),
+    ),
+    h(`span.badge${kind && `.${kind}`}`, {}, text),
+  );
+}
+
+const running = new Map();
+
+// Load a section. While it loads, further calls ask for one more load after it.
+async function load(name) {
+  if (running.has(name)) return running.set(name, true);
+  running.set(name, false);
+  const box = $(name);
+  try {
+    box.replaceChildren(await sections[name]());
+  } catch (error) {
+    box.replaceChildren(
+      h("p.row", {}, h("span.muted", {}, error.message), h("button.button.secondary.small", { type: "button", onclick: () => load(name) }, "Try again")),
+    );
+  }
+  box.removeAttribute("aria-busy");
+  const again = running.get(name);
+  running.delete(name);
+  if (again) load(name);
+}
+
+let timer = 0;
+const stale = new Set();
+function loadSoon(...names) {
+  for (const name of names) stale.add(name);
+  timer ||= setTimeout(() => {
+    timer = 0;
+    for (const name of stale) load(name);
+    stale.clear();
+  }, 300);
+}
+
+for (const kind of ["message", "edited", "read", "deleted", "unread"]) live.addEventListener(kind, () => loadSoon("messages"));
+live.addEventListener("note", () => loadSoon("pinned", "reminders"));
+live.addEventListener("upload", () => loadSoon("uploads"));
+// The first "resync" comes with the start of the stream, when this page has just loaded.
+const since = Date.now();
+live.addEventListener("resync", () => Date.now() - since > 5000 && loadSoon(...Object.keys(sections)));
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && loadSoon(...Object.keys(sections)));
+
+for (const name of Object.keys(sections)) load(name);

@@ -1,0 +1,44 @@
+// The number of unread messages in the navigation.
+import { api } from "./api.js";
+import { live } from "./live.js";
+
+const POLL = 60000; // where the server has no event stream
+const badge = document.getElementById("unread");
+let asked = false;
+
+// Show the number here and in the other tabs. The chat calls it, because it knows the number first.
+export function showUnread(total) {
+  draw(total);
+  live.share("unread", { total });
+}
+
+function draw(total) {
+  if (!badge) return;
+  badge.hidden = !total;
+  badge.firstChild.textContent = total > 99 ? "99+" : String(total);
+}
+
+async function refresh() {
+  try {
+    showUnread((await api("/api/v1/messages/unread/")).data.total);
+  } catch {
+    // The next event tries again. Pages show on their own that the connection is lost.
+  }
+}
+
+// Several events arrive together; and one tab asks for all of them.
+function refreshSoon() {
+  if (asked || (live.open && !live.leads)) return;
+  asked = true;
+  setTimeout(() => {
+    asked = false;
+    refresh();
+  }, 300);
+}
+
+export function watchUnread() {
+  for (const kind of ["message", "read", "deleted", "resync"]) live.addEventListener(kind, refreshSoon);
+  live.addEventListener("unread", ({ detail }) => draw(detail.total));
+  if (!live.isAvailable) setInterval(() => document.visibilityState === "visible" && refresh(), POLL);
+  refresh();
+}
