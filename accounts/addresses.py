@@ -1,13 +1,13 @@
-"""E-mail addresses in the one form in which they are stored and compared."""
+"""E-mail addresses in the one form in which they are stored and looked up."""
 
 import email_validator
 
 
-def normalised(address: str) -> str:
-    """``address`` in ASCII, its domain in lower case; raises ValueError where no mail could be sent to it.
+def normalize_address(address: str) -> str:
+    """Return ``address`` in ASCII with its domain in lower case; raises ValueError for an invalid address.
 
-    Only ASCII, because there are letters beyond it that become ASCII ones in lower case: two people could then have
-    what a mail server takes for one address.
+    Only ASCII is accepted: some other letters become ASCII in lower case, so two users could have addresses that a
+    mail server takes for the same one.
     """
     try:
         parsed = email_validator.validate_email(
@@ -24,9 +24,9 @@ def normalised(address: str) -> str:
     return parsed.ascii_email
 
 
-def comparable(address: str) -> str:
-    """``address`` as it is looked up: two that differ in case are one. Whatever is no address finds nobody."""
+def lookup_key(address: str) -> str:
+    """Return the key under which ``address`` is looked up, equal for all spellings; an invalid one matches nobody."""
     try:
-        return normalised(address).lower()
+        return normalize_address(address).lower()
     except ValueError:
         return address.strip().lower()

@@ -1,4 +1,4 @@
-"""People and their devices for staff. No password and no code is ever shown, not even as a hash."""
+"""Users and their devices in the admin. It shows no passwords, codes or hashes."""
 
 from typing import Any
 
@@ -11,47 +11,66 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
+from rest_framework.exceptions import APIException
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 
 from config.admin import JobStateFilter, ModelAdmin, ReadOnlyAdmin, SendAgainAdmin
+from config.dashboard import person
 
-from .addresses import normalised
+from .addresses import normalize_address
 from .devices import Device
-from .models import AccountLink, User, UserProfile, UserSession
-from .services import deletion, passwords, registration
+from .models import (
+    AccountLink,
+    Block,
+    Invitation,
+    MfaTicket,
+    OidcAttempt,
+    OidcIdentity,
+    Passkey,
+    PendingRegistration,
+    PersonalToken,
+    RecoveryCode,
+    Totp,
+    User,
+    UserProfile,
+    UserSession,
+    WrongCode,
+)
+from .services import deletion, invitations, passwords, personal_tokens, registration, verification
 
-RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+PERMISSION_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
-class AddressMixin:
-    """An address is stored in its normal form, whoever types it, and is one person's without regard to case."""
+class UserFormMixin:
+    """Stores the address in its normal form; address and username must be unique without regard to case."""
 
     cleaned_data: dict[str, Any]
     instance: User
 
     def clean_email(self) -> str:
         try:
-            email = normalised(self.cleaned_data["email"])
+            email = normalize_address(self.cleaned_data["email"])
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
         if User.objects.by_email(email).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError("This e-mail address belongs to another account.")
         return email
 
-
-class ChangeForm(AddressMixin, forms.ModelForm):
-    class Meta:
-        model = User
-        fields = ("username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "groups")
-
     def clean_username(self) -> str:
         username = self.cleaned_data["username"]
-        if User.objects.by_login(username).exclude(pk=self.instance.pk).exists():
+        other = User.objects.by_login(username).exclude(pk=self.instance.pk).exists()
+        if other or PendingRegistration.objects.by_login(username).active().exists():
             raise forms.ValidationError("This username is taken.")
         return username
 
 
-class CreationForm(AddressMixin, UserCreationForm):
+class ChangeForm(UserFormMixin, forms.ModelForm):
+    class Meta:
+        model = User
+        fields = ("username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "groups")
+
+
+class CreationForm(UserFormMixin, UserCreationForm):
     class Meta:
         model = User
         fields = ("username", "email")
@@ -86,34 +105,38 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     list_filter = (VerifiedFilter, "is_active", "is_staff", "is_superuser", "date_joined")
     search_fields = ("username", "email", "usercode")
     ordering = ("-id",)
-    readonly_fields = ("usercode", "email_verified_at", "last_login", "date_joined", "set_password")
+    readonly_fields = ("usercode", "email_verified_at", "last_login", "date_joined", "set_password", "related_rows")
     fieldsets = (
         (None, {"fields": ("username", "email", "email_verified_at", "usercode", "set_password")}),
         ("Name", {"fields": ("first_name", "last_name")}),
         ("Permissions", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
-        ("When", {"fields": ("last_login", "date_joined")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+        ("Everything of this person", {"fields": ("related_rows",)}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email", "password1", "password2")}),)
     filter_horizontal = ("groups", "user_permissions")
     actions = ("verify", "deactivate", "send_reset")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Rights are given by a superuser alone: whoever may edit users must not be able to make themselves one."""
+        """Only superusers assign permissions: other staff could otherwise make themselves superusers."""
         fields = super().get_readonly_fields(request, obj)
-        return fields if request.user.is_superuser else (*fields, *RIGHTS)
+        return fields if request.user.is_superuser else (*fields, *PERMISSION_FIELDS)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and self.may_touch(request, obj)
+        return super().has_change_permission(request, obj) and self.may_manage(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and self.may_touch(request, obj)
+        return super().has_delete_permission(request, obj) and self.may_manage(request, obj)
 
     @staticmethod
-    def may_touch(request: HttpRequest, user: User | None) -> bool:
+    def may_manage(request: HttpRequest, user: User | None) -> bool:
         return user is None or request.user.is_superuser or not (user.is_superuser or user.is_staff)
 
+    def audit_user(self, row: User) -> User:
+        return row
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """What goes with a user needs no permission of its own: much of it is read-only to everybody."""
+        """Require no permission for related rows: most of them are read-only for everybody."""
         shown, counts, _, protected = super().get_deleted_objects(objs, request)
         return shown, counts, set(), protected
 
@@ -121,14 +144,14 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         deletion.remove_user(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        for user in self.touchable(request, queryset):
+        for user in self.manageable(request, queryset):
             deletion.remove_user(user)
 
-    def touchable(self, request: HttpRequest, users: QuerySet[User]) -> list[User]:
-        return [user for user in users if self.may_touch(request, user)]
+    def manageable(self, request: HttpRequest, users: QuerySet[User]) -> list[User]:
+        return [user for user in users if self.may_manage(request, user)]
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """Another one's. One's own is changed where the present one is asked for, and the session stays a known one."""
+        """Set the password of another user. Your own is changed on the account page, which asks for the current one."""
         if self.get_object(request, unquote(id)) == request.user:
             return redirect("account-page")
         return super().user_change_password(request, id, form_url)
@@ -140,28 +163,130 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     @admin.display(description="password")
     def set_password(self, user: User) -> str:
         url = reverse("admin:auth_user_password_change", args=[user.pk])
-        return format_html('<a href="{}">Set another one</a>; every session of the user ends by it.', url)
+        return format_html('<a href="{}">Set a new password</a>. All sessions of the user end.', url)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        user = super().get_object(request, object_id, from_field)
+        if user:
+            user.viewed_by = request  # for related_rows: the links depend on the permissions of staff
+        return user
+
+    @admin.display(description="Rows")
+    def related_rows(self, user: Any) -> str:
+        return person.related_rows(user.viewed_by, user) if hasattr(user, "viewed_by") else ""
 
     @admin.action(description="Confirm the e-mail address", permissions=["change"])
     def verify(self, request: HttpRequest, users: QuerySet[User]) -> None:
-        done = sum(registration.mark_verified(user) for user in self.touchable(request, users))
-        self.message_user(request, f"{done} confirmed.", messages.SUCCESS)
+        done = sum(verification.mark_verified(user) for user in self.manageable(request, users))
+        self.message_user(request, f"Confirmed: {done}.", messages.SUCCESS)
 
     @admin.action(description="Deactivate and sign out", permissions=["change"])
     def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:
-        others = [user for user in self.touchable(request, users) if user.pk != request.user.pk]
+        others = [user for user in self.manageable(request, users) if user.pk != request.user.pk]
         for user in others:
             user.is_active = False
-            user.save(update_fields=["is_active"])  # which ends the sessions: receivers.end_sessions
-        self.message_user(request, f"{len(others)} deactivated; you yourself never are.", messages.SUCCESS)
+            user.save(update_fields=["is_active"])  # receivers.end_sessions ends the sessions
+        self.message_user(
+            request, f"Deactivated: {len(others)}. Your own account is never deactivated.", messages.SUCCESS
+        )
 
-    @admin.action(description="Send a link for a new password", permissions=["change"])
+    @admin.action(description="Send a password reset link", permissions=["change"])
     def send_reset(self, request: HttpRequest, users: QuerySet[User]) -> None:
         device = Device.of(request)
-        people = self.touchable(request, users)
-        for user in people:
+        selected = self.manageable(request, users)
+        for user in selected:
             passwords.request_reset(email=user.email, device=device)
-        self.message_user(request, f"{len(people)} mails are on their way.", messages.SUCCESS)
+        self.message_user(request, f"Reset links sent: {len(selected)}.", messages.SUCCESS)
+
+
+@admin.register(PendingRegistration)
+class PendingRegistrationAdmin(ReadOnlyAdmin):
+    """Registrations whose address is not confirmed. Deleting one frees its username."""
+
+    list_display = ("username", "email", "created_at", "expires_at", "voided_at")
+    search_fields = ("username", "email")
+    fields = ("username", "email", "created_at", "expires_at", "voided_at")
+    actions = ("confirm",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super(ReadOnlyAdmin, self).has_delete_permission(request, obj)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Require no permission for the links of a registration, which are read-only for everybody."""
+        shown, counts, _, protected = super().get_deleted_objects(objs, request)
+        return shown, counts, set(), protected
+
+    def has_confirm_permission(self, request: HttpRequest) -> bool:
+        return super(ReadOnlyAdmin, self).has_change_permission(request)
+
+    @admin.action(description="Confirm the address and create the account", permissions=["confirm"])
+    def confirm(self, request: HttpRequest, registrations: QuerySet[PendingRegistration]) -> None:
+        for row in registrations:
+            try:
+                user = registration.create_account(row)
+            except (registration.EmailTaken, registration.UsernameConflict) as error:
+                self.message_user(request, f"{row.username}: {error.detail}", messages.ERROR)
+            else:
+                self.message_user(request, f"Account created: {user.username}.", messages.SUCCESS)
+
+
+class InviteForm(forms.ModelForm):
+    class Meta:
+        model = Invitation
+        fields = ("email", "is_staff")
+
+    def clean_email(self) -> str:
+        try:
+            return normalize_address(self.cleaned_data["email"])
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            invitations.check_may_invite(self.cleaned_data.get("email", ""))
+        except APIException as error:
+            self.add_error("email", str(error.detail))
+        return self.cleaned_data
+
+    def validate_unique(self) -> None:
+        """Accept an address with an open invitation: the new one replaces it."""
+
+    def validate_constraints(self) -> None:
+        """See validate_unique."""
+
+
+@admin.register(Invitation)
+class InvitationAdmin(SendAgainAdmin):
+    """Invitations. Adding one mails the link; deleting an unused one withdraws it."""
+
+    form = InviteForm
+    list_display = (
+        "email", "is_staff", "invited_by", "created_at", "done_at", "expires_at", "used_at", "user", "attempts",
+        "error",
+    )  # fmt: skip
+    list_filter = (JobStateFilter, "is_staff", ("used_at", admin.EmptyFieldListFilter))
+    list_select_related = ("invited_by", "user")
+    search_fields = ("email", "invited_by__username")
+    exclude = ("code_hash", "email_lower")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:  # the page that adds one
+            return [(None, {"fields": ("email", "is_staff")})]
+        return super().get_fieldsets(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super(ReadOnlyAdmin, self).has_add_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super(ReadOnlyAdmin, self).has_delete_permission(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: Invitation, form: Any, change: bool) -> None:
+        stored = invitations.invite(email=obj.email, is_staff=obj.is_staff, invited_by=request.user)
+        obj.pk = stored.pk  # the admin's messages and log name it
+
+    def log_addition(self, request: HttpRequest, obj: Invitation, message: Any) -> Any:
+        """Add no record to the audit log: the service has added one."""
+        return super(ModelAdmin, self).log_addition(request, obj, message)
 
 
 @admin.register(UserProfile)
@@ -177,10 +302,10 @@ class UserProfileAdmin(ModelAdmin):
         return bool(profile.image)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False  # made with the user
+        return False  # created with the user
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # goes with the user
+        return False  # deleted with the user
 
 
 @admin.register(UserSession)
@@ -189,13 +314,122 @@ class UserSessionAdmin(ReadOnlyAdmin):
     list_filter = (("ended_at", admin.EmptyFieldListFilter), "last_used_at")
     search_fields = ("user__username", "user__email", "user__usercode", "ip")
     list_select_related = ("user",)
-    fields = ("user", "created_at", "last_used_at", "expires_at", "ended_at", "ip", "user_agent")
+    fields = (
+        "user", "signed_in_with", "created_at", "authenticated_at", "last_used_at", "expires_at", "ended_at", "ip",
+        "user_agent",
+    )  # fmt: skip
+
+
+@admin.register(Totp)
+class TotpAdmin(ReadOnlyAdmin):
+    """Who has an authenticator app. `manage.py reset_mfa` removes the factors of a user who has lost them."""
+
+    list_display = ("user", "created_at")
+    list_filter = (("created_at", admin.EmptyFieldListFilter),)
+    search_fields = ("user__username", "user__email")
+    list_select_related = ("user",)
+    fields = ("user", "created_at", "pending_until")
+
+
+@admin.register(Passkey)
+class PasskeyAdmin(ReadOnlyAdmin):
+    list_display = ("user", "name", "created_at", "last_used_at", "sign_count")
+    search_fields = ("user__username", "user__email")
+    list_select_related = ("user",)
+    fields = ("user", "name", "created_at", "last_used_at", "sign_count", "transports")
+
+
+@admin.register(RecoveryCode)
+class RecoveryCodeAdmin(ReadOnlyAdmin):
+    list_display = ("user", "created_at", "used_at")
+    list_filter = (("used_at", admin.EmptyFieldListFilter),)
+    search_fields = ("user__username", "user__email")
+    list_select_related = ("user",)
+    fields = ("user", "created_at", "used_at")
+
+
+@admin.register(MfaTicket)
+class MfaTicketAdmin(ReadOnlyAdmin):
+    list_display = ("purpose", "user", "created_at", "expires_at", "used_at", "wrong_answers")
+    list_filter = ("purpose",)
+    search_fields = ("user__username", "user__email")
+    list_select_related = ("user",)
+    fields = ("purpose", "user", "first_step", "created_at", "expires_at", "used_at", "wrong_answers")
+
+
+@admin.register(WrongCode)
+class WrongCodeAdmin(ReadOnlyAdmin):
+    """Ten rows of a user within an hour end the attempts with codes of the app."""
+
+    list_display = ("user", "at")
+    search_fields = ("user__username", "user__email")
+    list_select_related = ("user",)
+
+
+@admin.register(PersonalToken)
+class PersonalTokenAdmin(ReadOnlyAdmin):
+    """Tokens of programs. Staff can revoke them; the tokens themselves are stored nowhere."""
+
+    list_display = ("user", "name", "prefix", "scopes", "created_at", "expires_at", "last_used_at", "last_used_ip")
+    search_fields = ("user__username", "user__email", "prefix", "name", "last_used_ip")
+    list_select_related = ("user",)
+    list_filter = (("expires_at", admin.EmptyFieldListFilter), "last_used_at")
+    exclude = ("token_hash",)
+    actions = ("revoke",)
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return super(ReadOnlyAdmin, self).has_delete_permission(request)
+
+    @admin.action(description="Revoke", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, rows: QuerySet[PersonalToken]) -> None:
+        done = sum(personal_tokens.revoke_token(user=row.user, token_id=row.pk) for row in rows)
+        self.message_user(request, f"Revoked: {done}.", messages.SUCCESS)
 
 
 @admin.register(AccountLink)
 class AccountLinkAdmin(SendAgainAdmin):
-    list_display = ("purpose", "email", "user", "created_at", "done_at", "spent_at", "expires_at", "attempts", "error")
+    list_display = (
+        "purpose",
+        "email",
+        "user",
+        "registration",
+        "created_at",
+        "done_at",
+        "spent_at",
+        "expires_at",
+        "attempts",
+        "error",
+    )
     list_filter = (JobStateFilter, "purpose")
     search_fields = ("email", "user__username", "user__usercode")
-    list_select_related = ("user",)
+    list_select_related = ("user", "registration")
     exclude = ("code_hash",)
+
+
+@admin.register(OidcIdentity)
+class OidcIdentityAdmin(ReadOnlyAdmin):
+    """Connections to the OpenID Connect provider. Deleting one disconnects the account."""
+
+    list_display = ("user", "issuer", "subject", "created_at", "last_used_at")
+    list_select_related = ("user",)
+    search_fields = ("user__username", "user__email", "subject")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super(ReadOnlyAdmin, self).has_delete_permission(request, obj)
+
+
+@admin.register(OidcAttempt)
+class OidcAttemptAdmin(ReadOnlyAdmin):
+    """Sign-ins that people have begun at the provider within the last ten minutes."""
+
+    list_display = ("id", "purpose", "user", "created_at")
+    list_filter = ("purpose",)
+    list_select_related = ("user",)
+    fields = ("purpose", "user", "created_at")
+
+
+@admin.register(Block)
+class BlockAdmin(ReadOnlyAdmin):
+    list_display = ("id", "blocker", "blocked", "created_at")
+    list_select_related = ("blocker", "blocked")
+    search_fields = ("blocker__username", "blocked__username")

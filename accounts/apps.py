@@ -2,9 +2,14 @@ from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
-    """Who people are, how they sign in, and on which devices they are signed in."""
+    """Users, how they sign in, and the devices on which they are signed in."""
 
     name = "accounts"
 
     def ready(self) -> None:
-        from . import receivers, schema  # noqa: F401  connected by being imported
+        from config.webhooks.personal_data import personal_data as webhooks
+
+        from . import checks, receivers, schema  # noqa: F401  importing them registers them
+        from .personal_data import register
+
+        register("webhooks", webhooks)

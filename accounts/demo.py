@@ -1,4 +1,4 @@
-"""The people of ``manage.py demo``."""
+"""The users of ``manage.py demo``."""
 
 import secrets
 
@@ -12,15 +12,18 @@ PEOPLE = (("ann", "Ann", "Lee", True), ("ben", "Ben", "Okafor", False), ("cleo",
 
 @transaction.atomic
 def people() -> tuple[list[tuple[User, str]], bool]:
-    """Ann, who is staff, Ben and Cleo, each with the password they have from now on; and whether they are new."""
-    made, new = [], False
+    """Create Ann (staff), Ben and Cleo, or give them new passwords.
+
+    Returns each user with the new password, and whether any of them was created.
+    """
+    accounts, created = [], False
     for username, first_name, last_name, is_staff in PEOPLE:
         user = User.objects.by_login(username).first()
         if user is None:
-            user, new = User(username=username, email=f"{username}@demo.example", email_verified_at=Now()), True
+            user, created = User(username=username, email=f"{username}@demo.example", email_verified_at=Now()), True
         user.first_name, user.last_name, user.is_staff, user.is_superuser = first_name, last_name, is_staff, is_staff
         password = secrets.token_urlsafe(9)
         user.set_password(password)
         user.save()
-        made.append((user, password))
-    return made, new
+        accounts.append((user, password))
+    return accounts, created

@@ -1,4 +1,4 @@
-"""Which device asks: what is known of a client, to be kept with a session and told in a mail."""
+"""The client that sent a request, as sessions store it and mails describe it."""
 
 import ipaddress
 from datetime import datetime
@@ -6,14 +6,14 @@ from typing import Any, NamedTuple, Self
 
 from django.utils import timezone
 
-from config import clients
+from config import client_ip
 
-# Signs of a program and of a system in a User-Agent, and what a mail calls them. The first that is found counts: most
-# browsers name others as well.
+# Substrings of a User-Agent and the names that mails use for them. The first match counts: most browsers also name
+# other browsers.
 PROGRAMS = {
     "Edg": "Edge", "OPR/": "Opera", "SamsungBrowser": "Samsung Internet", "Firefox/": "Firefox", "FxiOS": "Firefox",
     "CriOS": "Chrome", "Chrome/": "Chrome", "Safari/": "Safari", "PostmanRuntime": "Postman", "curl/": "curl",
-    "python-": "a Python program", "okhttp": "an Android program", "CFNetwork": "a program of Apple's kind",
+    "python-": "a Python program", "okhttp": "an Android program", "CFNetwork": "an Apple program",
 }  # fmt: skip
 SYSTEMS = {
     "iPhone": "an iPhone", "iPad": "an iPad", "Android": "Android", "Windows": "Windows", "Macintosh": "a Mac",
@@ -22,15 +22,20 @@ SYSTEMS = {
 
 
 class Device(NamedTuple):
+    """Address and User-Agent of a client."""
+
     ip: str | None = None
     user_agent: str = ""
 
     @classmethod
     def of(cls, request: Any) -> Self:
-        return cls(clients.client_ip(request), clients.user_agent(request))
+        return cls(client_ip.client_ip(request), client_ip.user_agent(request))
 
-    def told(self, at: datetime | None = None) -> dict[str, str]:
-        """How a mail names it: ``asked_from``, ``asked_with`` and ``asked_at`` (now, where nothing else is given)."""
+    def mail_context(self, at: datetime | None = None) -> dict[str, str]:
+        """Return the template variables that describe the client: ``asked_from``, ``asked_with`` and ``asked_at``.
+
+        ``at`` is the time of the request; the default is now.
+        """
         return {
             "asked_from": self.ip or "an unknown address",
             "asked_with": self.program,
@@ -39,17 +44,17 @@ class Device(NamedTuple):
 
     @property
     def program(self) -> str:
-        """Such as ``Firefox on Linux``.
+        """A description such as ``Firefox on Linux``.
 
-        In words of ours alone: whoever asks for a mail to somebody else writes the User-Agent, and must not write lines
-        of that mail by it.
+        It contains nothing of the User-Agent itself: the sender of a request could otherwise put text into a mail to
+        somebody else.
         """
         program = next((name for sign, name in PROGRAMS.items() if sign in self.user_agent), "an unknown program")
         system = next((name for sign, name in SYSTEMS.items() if sign in self.user_agent), "")
         return f"{program} on {system}" if system else program
 
-    def near(self, ip: str | None) -> bool:
-        """Whether ``ip`` is of the same network (a /24, or a /64 of IPv6), as one home or office has it."""
+    def is_near(self, ip: str | None) -> bool:
+        """Return whether ``ip`` is in the same network: a /24, or a /64 for IPv6."""
         if self.ip is None or ip is None:
             return self.ip == ip
         mine = ipaddress.ip_address(self.ip)

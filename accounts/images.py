@@ -1,4 +1,4 @@
-"""Pictures of people: whatever is sent becomes a small WebP of ours, or nothing."""
+"""Profile pictures: every upload is converted to a small WebP or refused."""
 
 import io
 from typing import IO
@@ -8,25 +8,27 @@ from rest_framework.exceptions import ValidationError
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_PIXELS = 24_000_000
-SIDE = 512  # pixels, the longer one
+SIDE = 512  # pixels of the longer side
 FORMATS = ("JPEG", "PNG", "WEBP")
 
 
 class BadImage(ValidationError):
+    """The upload is not an accepted picture."""
+
     def __init__(self, detail: str, code: str = "invalid_image") -> None:
         super().__init__({"image": [detail]}, code)
 
 
-def small_picture(file: IO[bytes]) -> bytes:
-    """``file``, a JPEG, PNG or WebP, as a WebP of at most 512 px without metadata, upright. Raises BadImage."""
+def convert_picture(file: IO[bytes]) -> bytes:
+    """Convert a JPEG, PNG or WebP to an upright WebP of at most 512 px without metadata; raises BadImage."""
     try:
         with Image.open(file, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise BadImage("The picture has more than 24 megapixels.", "too_many_pixels")
-            image.draft("RGB", (2 * SIDE, 2 * SIDE))  # lets a JPEG be read at a fraction of its size
-            image.thumbnail((SIDE, SIDE))  # before it is turned, which copies it
+                raise BadImage("The picture has more than 24 megapixels. Send a smaller one.", "too_many_pixels")
+            image.draft("RGB", (2 * SIDE, 2 * SIDE))  # decode a JPEG at reduced size
+            image.thumbnail((SIDE, SIDE))  # before rotation, which copies the image
             upright = ImageOps.exif_transpose(image)
-            # A copy in one of two modes carries no profile, comment or position along.
+            # A converted copy carries no colour profile, comment or location.
             plain = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
             plain.info.clear()
             out = io.BytesIO()
@@ -34,5 +36,5 @@ def small_picture(file: IO[bytes]) -> bytes:
             return out.getvalue()
     except BadImage:
         raise
-    except Exception as error:  # a crafted file has decoders raise anything; whatever it is, this is no picture
-        raise BadImage("This is not a JPEG, PNG or WebP picture, or it is damaged.") from error
+    except Exception as error:  # decoders raise arbitrary exceptions for crafted files
+        raise BadImage("The file is not a JPEG, PNG or WebP picture, or it is damaged.") from error

@@ -1,4 +1,4 @@
-"""When the rows of accounts are looked at."""
+"""Celery tasks of accounts."""
 
 from celery import shared_task
 
@@ -7,9 +7,17 @@ from . import services
 
 @shared_task
 def send_links() -> int:
+    """Mail the account links that are due."""
     return services.send_due_links()
 
 
 @shared_task
-def forget_expired() -> int:
-    return services.forget_expired()
+def send_invitations() -> int:
+    """Mail the invitations that are due."""
+    return services.send_due_invitations()
+
+
+@shared_task
+def delete_expired() -> int:
+    """Delete expired sessions, old links and expired registrations."""
+    return services.delete_expired()

@@ -1,59 +1,82 @@
-"""Who may try how often: each client, and each account that is named, whoever names it."""
+"""Rate limits of sign-in and of requests that send mail: for each client, and for each account that is named."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
 
-from config.clients import client_network, network
-from config.throttling import AccountThrottle, UserThrottle
+from config.api.throttles import AccountThrottle, UserThrottle
+from config.client_ip import client_network, network
 
-from .addresses import comparable
-from .models import User, UserSession
+from .addresses import lookup_key
+from .models import PendingRegistration, User, UserSession
 
-LONGEST = 300  # characters that are looked at; no address and no username has as many
+MAX_NAME_LENGTH = 300  # no address and no username is longer; the rest is ignored
 
 
-class NamedThrottle(AccountThrottle):
-    """Counts an address in the form in which it is looked up: spelled in another way it is the same account."""
+class NamedAccountThrottle(AccountThrottle):
+    """Counts an account once, under its address, for every spelling and for its username.
+
+    A client that was signed in to the account before has its own count when that of the account is used up. Otherwise
+    a stranger with many addresses could lock the owner out.
+    """
 
     def allow(self, request: Any, named: str | None) -> bool:
-        return super().allow(request, comparable(named[:LONGEST]) if named else named)
+        return super().allow(request, account_key(named) if named else named)
+
+    def is_known(self, request: Any, named: str) -> bool:
+        user = User.objects.filter(email_lower=named).first()
+        addresses = UserSession.objects.filter(user=user).values_list("ip", flat=True)[:200]
+        if user is None or client_network(request) not in {network(ip) for ip in addresses if ip is not None}:
+            return False
+        return self.count(self.counter("device", named, client_network(request)))
 
 
-class LoginThrottle(NamedThrottle):
-    """Guessing is slowed for a client, and for an account guessed at from many places at once.
-
-    A place from which the account was signed in before is left out of the latter: whoever guesses does not lock its
-    owner out, however many addresses the guesses come from.
-    """
+class LoginThrottle(NamedAccountThrottle):
+    """Limits password guesses at the API, on the login page, and on the login page of the admin."""
 
     scope = "LOGIN"
     fields = ("email", "username")
 
-    def is_known(self, request: Any, named: str) -> bool:
-        user = User.objects.by_login(named).first() if "\x00" not in named else None
-        places = UserSession.objects.filter(user=user).values_list("ip", flat=True)[:200]
-        return user is not None and client_network(request) in {network(ip) for ip in places if ip is not None}
+
+def account_key(named: str) -> str:
+    """Return the key under which attempts at an account are counted: the address, or an unknown name as it is."""
+    named = named[:MAX_NAME_LENGTH].strip()
+    if "@" in named or "\x00" in named:
+        return lookup_key(named)
+    account = User.objects.by_login(named).first() or PendingRegistration.objects.by_login(named).active().first()
+    return account.email_lower if account else named.lower()
 
 
-def name_at_the_admins_door(request: HttpRequest, credentials: Mapping[str, Any] | None = None) -> str:
-    """Under which name django-axes counts: an account spelled in another way must not have a count of its own."""
-    named = (credentials or request.POST).get("username") or ""
-    return comparable(named[:LONGEST])
+def axes_username(request: HttpRequest, credentials: Mapping[str, Any] | None = None) -> str:
+    """Return the name under which django-axes counts: all spellings of an account are one (AXES_USERNAME_CALLABLE)."""
+    return account_key((credentials or request.POST).get("username") or "")
 
 
-class RegisterThrottle(NamedThrottle):
+class RegisterThrottle(NamedAccountThrottle):
     scope = "REGISTER"
 
+    def is_known(self, request: Any, named: str) -> bool:
+        return False  # a registration must not reveal whether its address has an account
 
-class MailThrottle(NamedThrottle):
-    """For whatever sends a mail to an address that the request names."""
+
+class MailThrottle(NamedAccountThrottle):
+    """Limits requests that send a mail to an address which the request names."""
 
     scope = "MAIL"
 
 
 class ConfirmationThrottle(UserThrottle):
-    """For what asks somebody signed in for the password: a stolen token is no licence to guess it."""
+    """Limits requests of signed-in users that ask for the password: a stolen token must not allow guessing it."""
 
     scope = "LOGIN"
+
+
+class SecondStepThrottle(AccountThrottle):
+    """Limits the second step of sign-ins for each client, together with its passwords.
+
+    Wrong codes of an account are counted in Postgres (services.factors.answers).
+    """
+
+    scope = "LOGIN"
+    fields = ()

@@ -1,7 +1,18 @@
-"""Every write of accounts, a module an idea; what others use is named here."""
+"""Every write of accounts, one module for each topic. Other packages use the functions that are listed here."""
 
-from .deletion import forget_expired
-from .links import send_due_links, spend_links
-from .sessions import end_sessions, remember_cookie
+from .deletion import delete_expired
+from .invitations import send_due_invitations
+from .links import revoke_links, send_due_links
+from .personal_tokens import revoke_tokens
+from .sessions import end_cookie_session, end_sessions, record_cookie_session
 
-__all__ = ["end_sessions", "forget_expired", "remember_cookie", "send_due_links", "spend_links"]
+__all__ = [
+    "delete_expired",
+    "end_cookie_session",
+    "end_sessions",
+    "record_cookie_session",
+    "revoke_links",
+    "revoke_tokens",
+    "send_due_invitations",
+    "send_due_links",
+]

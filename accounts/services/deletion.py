@@ -1,67 +1,80 @@
-"""Leaving for good, and forgetting what has had its time."""
+"""Deleting accounts and expired rows."""
 
 from datetime import timedelta
 
+from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q
 from django.db.models.functions import Now
 
-from config import mail, storage
+from config import audit, mail, storage
 from config.models import OutgoingMail
+from config.realtime import events
+from config.webhooks import services as webhooks
 
 from ..devices import Device
-from ..models import AccountLink, User, UserProfile, UserSession
+from ..models import (
+    AccountLink,
+    Invitation,
+    PendingRegistration,
+    PersonalToken,
+    User,
+    UserProfile,
+    UserSession,
+    WrongCode,
+)
 from ..signals import account_deleted
-from .passwords import confirm_password
+from . import oidc
+from .factors import answers, tickets
+from .passwords import confirm_person
+from .personal_tokens import revoke_tokens
 from .sessions import end_sessions
 
-KEPT = timedelta(days=90)  # ended sessions tell a new device from a known one; links tell what was asked for
-UNCONFIRMED = timedelta(days=7)
+RETENTION = timedelta(days=90)  # of ended sessions, which identify known devices, of used links, and of expired tokens
 
 
 @transaction.atomic
-def delete_account(*, user: User, password: str, device: Device) -> None:
-    """Delete the caller's own account and tell them by mail. Raises passwords.WrongPassword."""
+def delete_account(
+    *, user: User, password: str | None = None, session: UserSession | None = None, device: Device
+) -> None:
+    """Delete the account of ``user`` and confirm it by mail; raises what passwords.confirm_person raises."""
     user = User.objects.select_for_update().get(pk=user.pk)
-    confirm_password(user=user, password=password, field="password")
-    mail.queue(to=user.email, template="account_deleted", context={"username": user.username, **device.told()})
+    confirm_person(user=user, password=password, session=session, field="password")
+    context = {"username": user.username, **device.mail_context()}
+    mail.queue(to=user.email, template="account_deleted", context=context, is_transient=True)
     remove_user(user)
 
 
 @transaction.atomic
 def remove_user(user: User) -> None:
-    """Delete ``user`` and all that only they own; files go after the commit."""
+    """Delete ``user`` and everything that only they own. Files are deleted after the commit."""
+    audit.record("account_deleted", user=user, target=user)
     account_deleted.send(User, user=user)
     end_sessions(UserSession.objects.filter(user=user))
+    webhooks.delete_webhooks_of(user)
+    revoke_tokens(user=user)
     picture = UserProfile.objects.filter(user=user).values_list("image", flat=True).first()
     if picture:
         storage.discard(picture)
     OutgoingMail.objects.filter(to__iexact=user.email).exclude(done_at=None, failed_at=None).delete()
-    user.delete()
+    AccessAttempt.objects.filter(username__in=[user.email_lower, user.username_lower]).delete()
+    Invitation.objects.by_email(user.email).delete()
+    events.erase_user(user.pk, user.usercode)
+    audit.erase_user(user.pk)
+    user.delete()  # e-mails to earlier addresses too: OutgoingMail.user
 
 
-def forget_expired() -> int:
-    """Delete sessions and links that were over long ago, and accounts nobody ever confirmed; returns how many rows."""
-    forgotten = [
+def delete_expired() -> int:
+    """Delete old sessions and links, and expired registrations and invitations; returns the number of rows."""
+    deleted = [
         Session.objects.filter(expire_date__lt=Now()).delete(),
-        UserSession.objects.filter(Q(expires_at__lt=Now() - KEPT) | Q(ended_at__lt=Now() - KEPT)).delete(),
-        AccountLink.objects.exclude(done_at=None, failed_at=None).filter(created_at__lt=Now() - KEPT).delete(),
-        _never_confirmed().delete(),
+        UserSession.objects.filter(Q(expires_at__lt=Now() - RETENTION) | Q(ended_at__lt=Now() - RETENTION)).delete(),
+        AccountLink.objects.exclude(done_at=None, failed_at=None).filter(created_at__lt=Now() - RETENTION).delete(),
+        PendingRegistration.objects.filter(expires_at__lte=Now()).delete(),
+        Invitation.objects.unused().filter(expires_at__lte=Now()).delete(),
+        Invitation.objects.filter(used_at__lt=Now() - RETENTION).delete(),
+        WrongCode.objects.filter(at__lt=Now() - answers.WINDOW).delete(),
+        PersonalToken.objects.filter(expires_at__lt=Now() - RETENTION).delete(),
     ]
-    return sum(number for number, _ in forgotten)
-
-
-def _never_confirmed() -> QuerySet[User]:
-    """Accounts that keep a name and an address from others, though nobody has ever come in by them."""
-    waiting = AccountLink.objects.filter(user=OuterRef("pk"), spent_at=None).filter(
-        Q(expires_at__gt=Now()) | Q(done_at=None, failed_at=None)
-    )
-    return User.objects.filter(
-        ~Exists(waiting),
-        email_verified_at=None,
-        last_login=None,
-        is_staff=False,
-        is_superuser=False,
-        date_joined__lt=Now() - UNCONFIRMED,
-    )
+    return sum(number for number, _ in deleted) + tickets.delete_expired() + oidc.delete_expired()

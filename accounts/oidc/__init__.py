@@ -1,0 +1,1 @@
+"""The OpenID Connect provider: discovery, requests to it, and checks of its answers. Nothing here knows users."""

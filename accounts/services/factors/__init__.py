@@ -1,0 +1,1 @@
+"""Writes about second factors: setting them up, confirming a sign-in with them, removing them."""

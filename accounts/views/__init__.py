@@ -1,0 +1,1 @@
+"""The API of accounts, ``/api/v1/auth/``: one module for each topic."""
