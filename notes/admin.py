@@ -1,4 +1,4 @@
-"""Notes for staff: whose they are and what became of them. What they say is shown on their own page alone."""
+"""Admin of notes. Lists show no content; the page of a note does."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ class MembershipInline(admin.TabularInline):
 
 @admin.register(Note)
 class NoteAdmin(ReadOnlyAdmin):
-    """Read-only: a change here would pass by the version, the caches and the people who see the note."""
+    """Read-only: a change here would not update the version, the caches and the other members."""
 
     list_display = ("id", "owner", "title", "color", "version", "trashed_at", "created_at", "updated_at")
     list_filter = ("color", ("trashed_at", admin.EmptyFieldListFilter), "updated_at")
@@ -36,8 +36,8 @@ class NoteAdmin(ReadOnlyAdmin):
 
 @admin.register(Membership)
 class MembershipAdmin(ReadOnlyAdmin):
-    list_display = ("id", "user", "note", "role", "pinned", "archived", "trashed", "updated_at")
-    list_filter = ("role", "pinned", "archived", "trashed")
+    list_display = ("id", "user", "note", "role", "pinned", "archived", "trashed", "withheld", "updated_at")
+    list_filter = ("role", "pinned", "archived", "trashed", "withheld")
     list_select_related = ("user", "note")
     search_fields = ("user__username", "user__email", "user__usercode", "=note__id")
 
@@ -58,12 +58,12 @@ class LabelAdmin(ReadOnlyAdmin):
 
 @admin.register(MembershipLabel)
 class MembershipLabelAdmin(ReadOnlyAdmin):
-    list_display = ("id", "label", "person", "note")
+    list_display = ("id", "label", "user", "note")
     list_select_related = ("label", "membership__user")
     search_fields = ("label__name", "membership__user__username")
 
     @admin.display(ordering="membership__user")
-    def person(self, labelling: MembershipLabel) -> str:
+    def user(self, labelling: MembershipLabel) -> str:
         return str(labelling.membership.user)
 
     @admin.display(ordering="membership__note")
@@ -73,20 +73,21 @@ class MembershipLabelAdmin(ReadOnlyAdmin):
 
 @admin.register(Reminder)
 class ReminderAdmin(SendAgainAdmin):
-    list_display = ("id", "person", "remind_at", "attempts", "failed_at", "error")
+    list_display = ("id", "user", "remind_at", "attempts", "failed_at", "error")
     list_filter = (JobStateFilter, "remind_at")
     list_select_related = ("membership__user",)
     search_fields = ("membership__user__username", "membership__user__email")
 
     @admin.display(ordering="membership__user")
-    def person(self, reminder: Reminder) -> str:
+    def user(self, reminder: Reminder) -> str:
         return str(reminder.membership.user)
 
 
 @admin.register(NoteImport)
 class NoteImportAdmin(ReadOnlyAdmin):
     list_display = (
-        "id", "user", "name", "status", "total", "processed", "created", "duplicates", "rejected", "created_at",
+        "id", "user", "name", "status", "total", "processed", "created", "updated", "duplicates", "rejected",
+        "created_at",
     )  # fmt: skip
     list_filter = ("status", JobStateFilter, "created_at")
     list_select_related = ("user",)

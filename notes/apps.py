@@ -2,15 +2,14 @@ from django.apps import AppConfig
 
 
 class NotesConfig(AppConfig):
-    """Notes, labels, and each person's own view of them."""
+    """Notes, labels, reminders and sharing."""
 
     name = "notes"
 
     def ready(self) -> None:
-        from accounts.export import register
+        from accounts.personal_data import register
 
-        from . import receivers
-        from .export import held_of
+        from . import receivers  # noqa: F401  connected by being imported
+        from .personal_data import personal_data
 
-        register("notes", held_of)
-        receivers.connect()
+        register("notes", personal_data)

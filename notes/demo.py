@@ -1,4 +1,4 @@
-"""The notes of ``manage.py demo``."""
+"""The notes that ``manage.py demo`` creates."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -9,15 +9,15 @@ from django.utils import timezone
 from accounts.models import User
 
 from .models import Role
-from .services import content, labelling, own, sharing
+from .services import labels, notes, reminders, sharing
 
 
 @transaction.atomic
 def fill(people: Sequence[User]) -> str:
-    """A few notes of the first person, one of them shared with the second; returns what was made."""
+    """Create notes for the first two users and return a summary."""
     ann, ben, *_ = people
-    home = labelling.create_label(owner=ann, name="Home")
-    shopping = content.create_note(
+    home = labels.create_label(owner=ann, name="Home")
+    shopping = notes.create_note(
         owner=ann,
         title="Groceries",
         items=[
@@ -28,7 +28,7 @@ def fill(people: Sequence[User]) -> str:
         label_ids=[home.pk],
     )
     sharing.share_note(by=ann, note_id=shopping.pk, usercode=ben.usercode, role=Role.EDITOR)
-    plan = content.create_note(owner=ann, title="Release plan", body="Freeze on Monday, tag on Wednesday.")
-    own.set_reminder(by=ann, note_id=plan.pk, remind_at=timezone.now() + timedelta(days=2))
-    content.create_note(owner=ben, title="Books", body="The Design of Everyday Things")
+    plan = notes.create_note(owner=ann, title="Release plan", body="Freeze on Monday, tag on Wednesday.")
+    reminders.set_reminder(by=ann, note_id=plan.pk, remind_at=timezone.now() + timedelta(days=2))
+    notes.create_note(owner=ben, title="Books", body="The Design of Everyday Things")
     return "3 notes, one of them shared, and a label"

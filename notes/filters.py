@@ -1,47 +1,62 @@
-"""What the lists of notes can be asked for. A value that means nothing is 400, not ignored."""
+"""Filters of the lists of notes. An invalid value is 400, not ignored."""
 
 from typing import Any
 
 import django_filters as filters
-from drf_spectacular.utils import extend_schema_field
+from django import forms
 
-from config.choices import FilterSet
-from config.filters import IdFilter
+from config.api.filters import FilterSet, IdFilter, YesNoFilter
 
+from .colors import COLORS
 from .models import Membership
 from .pagination import ORDERINGS
 
 STATES = ("active", "archived", "trashed", "all")
 
 
-class YesNoFilter(filters.TypedChoiceFilter):
-    """``true`` or ``false``."""
+class ColorFilter(filters.Filter):
+    """A name of a colour, or a value like ``#ffcc00``."""
 
-    def __init__(self, *, label: str, **kwargs: Any) -> None:
-        choices = [("true", "true"), ("false", "false")]
-        super().__init__(choices=choices, coerce=lambda value: value == "true", label=label, **kwargs)
-        extend_schema_field({"type": "boolean", "description": label})(self)
+    field_class = forms.RegexField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, regex=rf"^({'|'.join(COLORS)}|#[0-9a-fA-F]{{6}})$", **kwargs)
 
 
 class NoteFilter(FilterSet):
-    """For a list whose state is settled by its address."""
+    """For the lists of archived and trashed notes."""
 
-    label = IdFilter(method="by_label", label="The id of one of the caller's labels.")
+    label = IdFilter(method="by_label", label="The id of one of your labels.")
     search = filters.CharFilter(
-        method="by_words", max_length=500, label="Every word stands in title, body, items or the caller's label names."
+        method="by_words",
+        max_length=500,
+        label="Words that the title, body, items or your label names contain; all must match.",
     )
-    pinned = YesNoFilter(field_name="pinned", label="Whether the caller has pinned it.")
-    shared = YesNoFilter(method="by_sharing", label="Whether anybody else sees it.")
-    has_reminder = YesNoFilter(field_name="reminder", lookup_expr="isnull", exclude=True, label="Whether one is set.")
+    pinned = YesNoFilter(field_name="pinned", label="Whether you have pinned the note.")
+    shared = YesNoFilter(method="by_sharing", label="Whether other users see the note.")
+    has_reminder = YesNoFilter(
+        field_name="reminder", lookup_expr="isnull", exclude=True, label="Whether you have set a reminder."
+    )
+    owned = YesNoFilter(method="by_ownership", label="Whether you own the note.")
+    has_items = YesNoFilter(method="by_items", label="Whether the note has a checklist.")
+    color = ColorFilter(method="by_color", label="The note's colour.")
+    person = filters.CharFilter(
+        method="by_person", max_length=6, label="The usercode of the owner or a collaborator of the note."
+    )
     ordering = filters.ChoiceFilter(
         choices=[(name, name) for name in ORDERINGS],
         method="by_ordering",
-        label="Without it, pinned notes come first, then the latest changed.",
+        label="Default: pinned notes first, then the most recently changed.",
     )
 
     class Meta:
         model = Membership
         fields: list[str] = []
+
+    @classmethod
+    def unfiltered(cls, queryset: Any) -> Any:
+        """Return what the filters select if a request has none of them."""
+        return queryset
 
     def by_label(self, queryset: Any, name: str, value: int) -> Any:
         return queryset.labelled(value)
@@ -52,15 +67,35 @@ class NoteFilter(FilterSet):
     def by_sharing(self, queryset: Any, name: str, value: bool) -> Any:
         return queryset.shared(value)
 
+    def by_ownership(self, queryset: Any, name: str, value: bool) -> Any:
+        return queryset.owned(value)
+
+    def by_items(self, queryset: Any, name: str, value: bool) -> Any:
+        return queryset.with_checklist(value)
+
+    def by_color(self, queryset: Any, name: str, value: str) -> Any:
+        return queryset.filter(note__color=value.lower())
+
+    def by_person(self, queryset: Any, name: str, value: str) -> Any:
+        return queryset.with_member(value.upper())
+
     def by_ordering(self, queryset: Any, name: str, value: str) -> Any:
-        return queryset  # the pagination's matter, which also has to find its way back
+        return queryset  # NotePagination orders
 
 
 class StatefulNoteFilter(NoteFilter):
-    """For a list that may be asked for any state."""
+    """Adds the filter ``state``."""
 
     default_state = "active"
-    state = filters.ChoiceFilter(choices=[(state, state) for state in STATES], method="by_state")
+    state = filters.ChoiceFilter(
+        choices=[(state, state) for state in STATES],
+        method="by_state",
+        help_text="Only notes in this state. Default: those that are neither trashed nor, in `notes/`, archived.",
+    )
+
+    @classmethod
+    def unfiltered(cls, queryset: Any) -> Any:
+        return queryset.in_state(cls.default_state)
 
     def by_state(self, queryset: Any, name: str, value: str) -> Any:
         return queryset
@@ -71,6 +106,6 @@ class StatefulNoteFilter(NoteFilter):
 
 
 class LabelNoteFilter(StatefulNoteFilter):
-    """A label's notes: all but the trashed ones, unless asked otherwise."""
+    """For the notes of a label: by default all that are not trashed."""
 
-    default_state = "kept"
+    default_state = "not_trashed"

@@ -1,9 +1,9 @@
-"""Notes, the people who see them, and what each of those people made of them.
+"""Notes, memberships, labels, reminders and imports.
 
-A note is content. A membership is one person's view of it, the owner's too: whether it is pinned, archived, labelled or
-to be reminded of is nobody else's business. So every list is one query on memberships.
+A note is content. A membership is one user's view of a note, including the owner's: pinned, archived, labels and the
+reminder are private to that user. Every list is one query on memberships.
 
-Foreign keys have no index of their own where a constraint or a list's index begins with them.
+A foreign key has no index of its own if a constraint or the index of a list begins with it.
 """
 
 from typing import Any, ClassVar
@@ -11,27 +11,29 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import BooleanField, F, Func, Q
 from django.db.models.functions import Length, Now
 from django.db.models.lookups import LessThanOrEqual
 
-from config.claims import Job, pending
+from config.db.search import Fold
+from config.jobs.job import ImportJob, Job, due_index, failed_index
 
-from .querysets import LabelQuerySet, MembershipQuerySet, NoteQuerySet
-from .text import COLORS, HEX_COLOR, label_key
+from .colors import COLORS, HEX_COLOR
+from .label_names import label_key
+from .querysets import OWNER_KEY, LabelQuerySet, MembershipQuerySet, NoteQuerySet
 
 MAX_TITLE = 1_000
 MAX_BODY = 100_000
-MAX_ITEMS = 500
+MAX_ITEMS = 1_000
 MAX_ITEM_TEXT = 1_000
-MAX_LABELS_A_NOTE = 100
-MAX_LABELS_A_PERSON = 1_000
+MAX_LABELS_PER_NOTE = 100
+MAX_LABELS_PER_USER = 1_000
 MAX_LABEL_NAME = 100
 MAX_COLLABORATORS = 50
 
 
 class Role(models.TextChoices):
-    """What a person may do with a note: read it, write it, and (the one owner) share, trash and delete it."""
+    """What a user may do: a viewer reads, an editor also writes, the one owner also shares, trashes and deletes."""
 
     OWNER = "owner", "owner"
     EDITOR = "editor", "editor"
@@ -39,7 +41,7 @@ class Role(models.TextChoices):
 
 
 class Note(models.Model):
-    """What is written. ``version`` counts its changes, so that nobody overwrites what they have not read."""
+    """The content of a note. ``version`` counts its changes and is the basis of ``If-Match``."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="owned_notes"
@@ -53,7 +55,15 @@ class Note(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
     import_digest = models.BinaryField(
-        null=True, max_length=32, editable=False, help_text="Of the imported note this was made from."
+        null=True, max_length=32, editable=False, help_text="Identifies the imported note."
+    )
+    import_version = models.PositiveIntegerField(
+        null=True, editable=False, help_text="The version that the import wrote; a later one was edited here."
+    )
+    size = models.GeneratedField(
+        expression=Func(F("title"), F("body"), F("items"), function="public.notes_size"),
+        output_field=models.IntegerField(help_text="Bytes."),
+        db_persist=True,
     )
     search_text = models.GeneratedField(
         expression=Func(F("title"), F("body"), F("items"), function="public.notes_search_text"),
@@ -69,10 +79,15 @@ class Note(models.Model):
             models.CheckConstraint(condition=Q(version__gte=1), name="note_version_from_1"),
             models.CheckConstraint(condition=Q(color__in=COLORS) | Q(color__regex=HEX_COLOR), name="note_color_known"),
             models.CheckConstraint(condition=LessThanOrEqual(Length("body"), MAX_BODY), name="note_body_length"),
+            models.CheckConstraint(
+                condition=Func(F("items"), function="public.notes_items_valid", output_field=BooleanField()),
+                name="note_items_valid",
+            ),
             models.UniqueConstraint(fields=["owner", "import_digest"], name="note_imported_once"),
         )
         indexes = (
-            GinIndex(OpClass("search_text", name="gin_trgm_ops"), name="note_search"),
+            GinIndex(OWNER_KEY, OpClass("search_text", name="gin_trgm_ops"), name="note_search_own"),
+            models.Index(fields=["owner"], include=["size"], name="note_quota"),
             models.Index(fields=["trashed_at"], name="note_trash", condition=Q(trashed_at__isnull=False)),
         )
 
@@ -81,18 +96,19 @@ class Note(models.Model):
 
 
 class Label(models.Model):
-    """A word that a person sorts notes by."""
+    """A name that a user sorts notes by."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="note_labels"
     )
     name = models.CharField(max_length=MAX_LABEL_NAME)
-    key = models.CharField(max_length=3 * MAX_LABEL_NAME, editable=False, help_text="The name without regard to case.")
+    key = models.CharField(max_length=3 * MAX_LABEL_NAME, editable=False, help_text="The name without case.")
+    folded = models.GeneratedField(expression=Fold("name"), output_field=models.TextField(), db_persist=True)
 
     objects: ClassVar = LabelQuerySet.as_manager()
 
     class Meta:
-        ordering = ("key",)
+        ordering = ("folded", "id")
         constraints = (models.UniqueConstraint(fields=["owner", "key"], name="label_unique_a_person"),)
 
     def __str__(self) -> str:
@@ -104,10 +120,10 @@ class Label(models.Model):
 
 
 class Membership(models.Model):
-    """One person's view of one note.
+    """One user's view of one note.
 
-    ``trashed`` and ``updated_at`` repeat the note's own, because the lists are filtered and sorted by them: one index
-    then gives a page of any list without looking at the other notes. ``services`` writes both in one transaction.
+    ``trashed`` and ``updated_at`` are copies of the note's, so that one index serves every list. The services write
+    both in one transaction (docs/decisions/notes-lists-are-one-query.md).
     """
 
     user = models.ForeignKey(
@@ -118,6 +134,9 @@ class Membership(models.Model):
     pinned = models.BooleanField(default=False)
     archived = models.BooleanField(default=False)
     trashed = models.BooleanField(default=False, editable=False)
+    withheld = models.BooleanField(
+        db_default=False, editable=False, help_text="Shared by somebody whom the user had blocked; never shown."
+    )
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
     joined_at = models.DateTimeField(db_default=Now(), editable=False)
     labels = models.ManyToManyField(Label, through="MembershipLabel", related_name="memberships")
@@ -132,9 +151,10 @@ class Membership(models.Model):
             models.CheckConstraint(condition=Q(role__in=["owner", "editor", "viewer"]), name="membership_role_known"),
         )
         indexes = (
-            # The default list, walked from its end; then the same without "pinned first", and in every state.
+            # The default list, read from its end; then the lists of every state without "pinned first".
             models.Index(fields=["user", "trashed", "archived", "pinned", "updated_at", "note"], name="note_list"),
             models.Index(fields=["user", "updated_at", "note"], name="note_list_recent"),
+            models.Index(fields=["user"], include=["note"], name="note_shared", condition=~Q(role="owner")),
         )
 
     def __str__(self) -> str:
@@ -142,7 +162,7 @@ class Membership(models.Model):
 
 
 class MembershipLabel(models.Model):
-    """A label that a person put on their view of a note."""
+    """A label on one user's view of a note."""
 
     membership = models.ForeignKey(Membership, on_delete=models.CASCADE, db_index=False, related_name="labellings")
     label = models.ForeignKey(Label, on_delete=models.CASCADE, related_name="labellings")
@@ -156,7 +176,9 @@ class MembershipLabel(models.Model):
 
 
 class Reminder(Job):
-    """A mail that a person wants at ``remind_at``. The row goes when the mail is on its way."""
+    """A mail that is due at ``remind_at``. The row is deleted in the transaction that queues the mail."""
+
+    task = "notes.tasks.send_reminders"
 
     membership = models.OneToOneField(Membership, on_delete=models.CASCADE, related_name="reminder")
     remind_at = models.DateTimeField()
@@ -164,45 +186,39 @@ class Reminder(Job):
 
     class Meta:
         ordering = ("remind_at",)
-        indexes = (pending("reminder_pending"),)
+        indexes = (
+            due_index("reminder_pending"),
+            failed_index("reminder_failed"),
+        )
 
     def __str__(self) -> str:
         return f"Reminder {self.pk} at {self.remind_at:%Y-%m-%d %H:%M}"
 
 
-class NoteImport(Job):
-    """A Google Keep archive to be read. The worker takes it in steps, each committed together with its count."""
+class NoteImport(ImportJob):
+    """A Google Keep archive to import. ``cursor`` is the number of notes that were read."""
 
-    is_reported = True
-
-    class Status(models.TextChoices):
-        QUEUED = "queued", "queued"
-        PROCESSING = "processing", "processing"
-        COMPLETED = "completed", "completed"
-        COMPLETED_WITH_ERRORS = "completed_with_errors", "completed with errors"
-        FAILED = "failed", "failed"
+    task = "notes.tasks.import_notes"
+    retry_service = ""  # the archive is deleted when the import ends
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="note_imports"
     )
-    name = models.CharField(max_length=255)
     size = models.BigIntegerField(help_text="Bytes.")
-    file = models.CharField(max_length=200, editable=False, help_text="Its key in the storage, until it is read.")
-    status = models.CharField(max_length=21, choices=Status, default=Status.QUEUED)
+    file = models.CharField(max_length=200, editable=False, help_text="Storage key, until the import ends.")
     total = models.PositiveIntegerField(default=0, help_text="Notes in the archive.")
     processed = models.PositiveIntegerField(default=0)
     created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
     duplicates = models.PositiveIntegerField(default=0)
-    rejected = models.PositiveIntegerField(default=0)
-    ignored = models.PositiveIntegerField(default=0, help_text="Files in the archive that are no notes.")
+    ignored = models.PositiveIntegerField(default=0, help_text="Files in the archive that are not notes.")
     problems = models.JSONField(default=list, blank=True, help_text="The first hundred: [{file, code, detail}].")
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-    finished_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         ordering = ("-id",)
         indexes = (
-            pending("noteimport_pending"),
+            due_index("noteimport_pending"),
+            failed_index("noteimport_failed"),
             models.Index(fields=["user", "-id"], name="noteimport_of_user"),
         )
 

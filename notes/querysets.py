@@ -1,17 +1,18 @@
-"""Reads. Everything that a person may see begins with ``visible_to``."""
+"""Reads. Every query for a user begins with ``visible_to``."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import reduce
-from operator import and_
 from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models import BigIntegerField, Count, Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Cast, Now
+from django.db.models.lookups import Exact
 
-from config.search import words
+from config.db.search import IsAnyOf, words
 
 from .representation import note_json
 
@@ -19,25 +20,34 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
+# An expression, so that only the search index can serve a condition on it. With the plain column, Postgres may read all
+# notes of the owner by another index.
+OWNER_KEY = F("owner") + 0
+
+
 class NoteQuerySet(models.QuerySet):
     def visible_to(self, user: "User") -> Self:
-        return self.filter(memberships__user=user)
+        return self.filter(memberships__user=user, memberships__withheld=False)
+
+    def containing(self, search_words: Iterable[str]) -> Self:
+        """Notes whose content contains every word."""
+        return reduce(lambda notes, word: notes.filter(search_text__has_folded=word), search_words, self)
 
     def for_writing(self) -> Self:
-        """Locked in the order of their ids, so that two writers never wait for each other."""
+        """Lock the notes in the order of their ids, so that two writers cannot deadlock."""
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
     def expired(self) -> Self:
-        """Trashed for longer than ``NOTES_TRASH_DAYS``."""
+        """Notes that have been in the trash for more than ``NOTES_TRASH_DAYS``."""
         return self.filter(trashed_at__lt=Now() - timedelta(days=settings.NOTES_TRASH_DAYS))
 
 
 class MembershipQuerySet(models.QuerySet):
     def visible_to(self, user: "User") -> Self:
-        return self.filter(user=user)
+        return self.filter(user=user, withheld=False)
 
     def in_state(self, state: str) -> Self:
-        """``active`` (neither archived nor trashed), ``archived``, ``trashed``, ``kept`` (not trashed) or ``all``."""
+        """``active`` (neither archived nor trashed), ``archived``, ``trashed``, ``not_trashed`` or ``all``."""
         match state:
             case "active":
                 return self.filter(trashed=False, archived=False)
@@ -45,7 +55,7 @@ class MembershipQuerySet(models.QuerySet):
                 return self.filter(trashed=False, archived=True)
             case "trashed":
                 return self.filter(trashed=True)
-            case "kept":
+            case "not_trashed":
                 return self.filter(trashed=False)
         return self
 
@@ -53,43 +63,60 @@ class MembershipQuerySet(models.QuerySet):
         return self.filter(labellings__label_id=label_id)
 
     def shared(self, wanted: bool = True) -> Self:
-        """Notes that somebody else sees too."""
+        """Notes that other users see too."""
         others = Exists(self.model._default_manager.filter(note=OuterRef("note")).exclude(user=OuterRef("user")))
         return self.filter(others if wanted else ~others)
 
+    def owned(self, wanted: bool = True) -> Self:
+        """Notes that the member owns."""
+        return self.filter(role="owner") if wanted else self.exclude(role="owner")
+
+    def with_checklist(self, wanted: bool = True) -> Self:
+        """Notes that have at least one item."""
+        return self.exclude(note__items=[]) if wanted else self.filter(note__items=[])
+
+    def with_member(self, usercode: str) -> Self:
+        """Notes that the user with this code owns or that are shared with them."""
+        members = self.model._default_manager.filter(note=OuterRef("note"), user__usercode=usercode)
+        return self.filter(Exists(members))
+
     def matching(self, text: str, user: "User") -> Self:
-        """Every word of ``text`` stands in the note or in the name of a label that ``user`` put on it.
+        """Notes that contain every word of ``text``, in their content or in the names of ``user``'s labels.
 
-        The labels that a word names are looked up first: nearly always there is none, and the note's index alone
-        answers. An OR over two tables would keep Postgres from using either's index.
+        The ids are looked up first, by index: see ``IsAnyOf``. Usually no label matches, and one lookup is enough.
         """
-        asked = words(text)
-        if not asked:
-            return self
-        named = self._labels_named(asked, user)
-        conditions = (self._matches(word, labels) for word, labels in zip(asked, named, strict=True))
-        return self.filter(reduce(and_, conditions))
+        search_words = words(text)
+        plain, found = [], self
+        for word, label_ids in zip(search_words, self._labels_matching(search_words, user), strict=True):
+            if label_ids:
+                labelled = self.model._default_manager.filter(labellings__label_id__in=label_ids).values("note_id")
+                found = found.filter(IsAnyOf(F("note_id"), *self._note_ids_containing([word], user), labelled))
+            else:
+                plain.append(word)
+        return found.filter(IsAnyOf(F("note_id"), *self._note_ids_containing(plain, user))) if plain else found
 
-    def _labels_named(self, asked: list[str], user: "User") -> list[list[int]]:
+    def _labels_matching(self, search_words: list[str], user: "User") -> list[list[int]]:
         label: Any = apps.get_model("notes", "Label")
-        labels = label.objects.visible_to(user)
-        found: list[list[int]] = [[] for _ in asked]
-        flags = {f"word{n}": Q(name__folded_contains=word) for n, word in enumerate(asked)}
-        for pk, *hits in labels.annotate(**flags).values_list("pk", *flags):
+        found: list[list[int]] = [[] for _ in search_words]
+        flags = {f"word{n}": Q(folded__has_folded=word) for n, word in enumerate(search_words)}
+        if not flags:
+            return []
+        for pk, *hits in label.objects.visible_to(user).annotate(**flags).values_list("pk", *flags):
             for ids, hit in zip(found, hits, strict=True):
                 if hit:
                     ids.append(pk)
         return found
 
-    def _matches(self, word: str, label_ids: list[int]) -> Q:
-        notes = apps.get_model("notes", "Note")._default_manager.filter(search_text__has_folded=word)
-        if not label_ids:
-            return Q(note__search_text__has_folded=word)
-        by_label = self.model._default_manager.filter(labellings__label_id__in=label_ids)
-        return Q(note__in=notes.values("pk").union(by_label.values("note_id"), all=True))
+    def _note_ids_containing(self, search_words: list[str], user: "User") -> tuple[Any, Any]:
+        """Return two querysets of ids: the user's own notes and notes shared with the user."""
+        notes: Any = apps.get_model("notes", "Note")._default_manager
+        owner_key = Cast(Value(user.pk), BigIntegerField())
+        shared = self.model._default_manager.filter(user=user).exclude(role="owner").values("note_id")
+        own = notes.filter(Exact(OWNER_KEY, owner_key)).containing(search_words)
+        return own.values("pk"), notes.filter(IsAnyOf(F("pk"), shared)).containing(search_words).values("pk")
 
     def as_json(self, *also: Any) -> Any:
-        """Rows of the note's JSON as its person sees it, made by Postgres, and then the values of ``also``."""
+        """Rows of the note's JSON as the member sees it, built by Postgres, followed by the values of ``also``."""
         return self.values_list(note_json(settings.NOTES_TRASH_DAYS), *also)
 
 
@@ -97,6 +124,10 @@ class LabelQuerySet(models.QuerySet):
     def visible_to(self, user: "User") -> Self:
         return self.filter(owner=user)
 
+    def for_attaching(self) -> Self:
+        """Lock the labels in the order of their ids, before they are attached, detached, renamed or deleted."""
+        return self.select_for_update(no_key=True).order_by("pk")
+
     def with_counts(self) -> Self:
-        """``note_count``: how many notes bear the label, those in the trash not counted."""
+        """Add ``note_count``: how many notes have the label, without those in the trash."""
         return self.annotate(note_count=Count("labellings", filter=Q(labellings__membership__trashed=False)))

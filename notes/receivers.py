@@ -1,52 +1,52 @@
-"""What follows for notes from what happens to people."""
+"""Signal receivers: what changes for notes when users and imports change."""
 
 from typing import Any
 
 from django.db.models.signals import post_delete, post_save, pre_delete
+from django.dispatch import receiver
 
 from accounts.models import User
-from config import caching, storage
+from config import storage
+from config.cache import generations
 
 from .models import Membership, Note, NoteImport
+from .services.events import cache_scope
 
 
-def connect() -> None:
-    post_save.connect(forget_reads_that_name, sender=User, dispatch_uid="notes.people_renamed")
-    pre_delete.connect(take_their_notes, sender=User, dispatch_uid="notes.people_leaving")
-    post_delete.connect(forget_reads_of_those_left, sender=User, dispatch_uid="notes.people_left")
-    post_delete.connect(remove_the_archive, sender=NoteImport, dispatch_uid="notes.import_deleted")
-
-
-def forget_reads_that_name(
+@receiver(post_save, sender=User, dispatch_uid="notes.invalidate_after_rename")
+def invalidate_after_rename(
     instance: User, created: bool, raw: bool, update_fields: frozenset[str] | None, **_: Any
 ) -> None:
-    """Notes name their owner and collaborators: a username that may have changed ends what is cached of them."""
+    """Invalidate cached notes that contain a username that may have changed."""
     if not created and not raw and (update_fields is None or "username" in update_fields):
-        caching.bump(*caching.scopes("notes", people_around(instance)))
+        generations.invalidate(*map(cache_scope, _members_of_shared_notes(instance)))
 
 
-def take_their_notes(instance: Any, **_: Any) -> None:
-    """Lock what the person sees before anything of it is deleted, as every write does, and note whom it concerns."""
-    list(Note.objects.visible_to(instance).for_writing().values_list("pk", flat=True))
-    instance.seen_with = people_around(instance) - {instance.pk}
+@receiver(pre_delete, sender=User, dispatch_uid="notes.lock_notes_of_deleted_user")
+def lock_notes_of_deleted_user(instance: Any, **_: Any) -> None:
+    """Lock the user's notes first, as every write does, and remember who else sees them."""
+    list(Note.objects.filter(memberships__user=instance).for_writing().values_list("pk", flat=True))
+    instance.shared_with = _members_of_shared_notes(instance) - {instance.pk}
 
 
-def forget_reads_of_those_left(instance: Any, **_: Any) -> None:
-    """Their notes vanish from others' lists, and they from others' notes: nobody may be shown either from the cache.
+@receiver(post_delete, sender=User, dispatch_uid="notes.invalidate_after_deletion")
+def invalidate_after_deletion(instance: Any, **_: Any) -> None:
+    """Invalidate the lists of everybody who shared a note with the deleted user.
 
-    Only at the end of the deletion: a write that holds one of the notes ends what is cached too, and neither may wait
-    for the other.
+    This runs at the end of the deletion: a concurrent write locks notes first and generations last, and the same order
+    here avoids a deadlock.
     """
-    caching.bump(*caching.scopes("notes", instance.seen_with))
+    generations.invalidate(*map(cache_scope, instance.shared_with))
 
 
-def people_around(person: User) -> set[int]:
-    """Everybody who sees a note that ``person`` sees."""
-    shared = Membership.objects.visible_to(person).values("note")
-    return set(Membership.objects.filter(note__in=shared).values_list("user_id", flat=True))
-
-
-def remove_the_archive(instance: NoteImport, **_: Any) -> None:
-    """Of an import that goes with its person before it is read; a finished one has none any more."""
+@receiver(post_delete, sender=NoteImport, dispatch_uid="notes.discard_archive")
+def discard_archive(instance: NoteImport, **_: Any) -> None:
+    """Remove the archive of an import that is deleted before it ended; an ended import has none."""
     if instance.done_at is None and instance.failed_at is None:
         storage.discard(instance.file)
+
+
+def _members_of_shared_notes(user: User) -> set[int]:
+    """Return the ids of everybody who sees a note that names ``user``, also where the membership is withheld."""
+    shared = Membership.objects.filter(user=user).values("note")
+    return set(Membership.objects.filter(note__in=shared).values_list("user_id", flat=True))

@@ -1,7 +1,7 @@
-"""How a note reads in the API, written once: as an expression that Postgres turns into JSON.
+"""The JSON of notes in the API, built by Postgres.
 
-A page of fifty notes with their owners, collaborators and labels is then one query and fifty strings to join, where
-serializers would build some thousand Python objects.
+A page of 50 notes is one query and 50 strings to join. Serializers would build more than a thousand Python objects
+(``bin/bench notes_lists`` measures both and compares their results).
 """
 
 from collections.abc import Iterable
@@ -15,11 +15,11 @@ from django.db.models import DateTimeField, ExpressionWrapper, F, Func, JSONFiel
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 
-from config.codecs import dumps
+from config.json import dumps
 
 
 class JsonObject(Func):
-    """``json_build_object``: keeps the order of its keys, and writes no value twice as jsonb would."""
+    """``json_build_object``: keeps the order of its keys, unlike jsonb."""
 
     function = "json_build_object"
     output_field = JSONField()
@@ -29,14 +29,14 @@ class JsonObject(Func):
 
 
 class JsonList(Subquery):
-    """The rows of a queryset of one JSON column, as one JSON list."""
+    """The rows of a queryset with one JSON column, as one JSON array."""
 
     template = "(SELECT coalesce(json_agg(listed.one), '[]'::json) FROM (%(subquery)s) AS listed(one))"
     output_field = JSONField()
 
 
 class Instant(Func):
-    """A datetime in ISO 8601, UTC, as the rest of the API writes it."""
+    """A datetime in ISO 8601, UTC, as in the rest of the API."""
 
     template = """to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
     output_field = TextField()
@@ -44,10 +44,10 @@ class Instant(Func):
 
 @cache
 def note_json(trash_days: int) -> RawSQL:
-    """The JSON of a membership's note as its person sees it; ``purge_at`` is ``trash_days`` after it was trashed.
+    """Return the expression for a membership's note as JSON; ``purge_at`` is ``trash_days`` after ``trashed_at``.
 
-    The expression is the same for every page, and Django takes longer to turn it into SQL than Postgres to answer the
-    query: so that is done once. It stands on the membership's row alone, whatever the query around it joins.
+    The SQL is compiled once and cached, because compiling it takes longer than the query. It depends only on the row
+    of the membership, so it can be used in any query on memberships.
     """
     query = apps.get_model("notes", "Membership").objects.all().query
     compiled = Subquery(_one_note(trash_days)).resolve_expression(query)
@@ -59,7 +59,7 @@ def _one_note(trash_days: int) -> Any:
     memberships = apps.get_model("notes", "Membership").objects
     labellings = apps.get_model("notes", "MembershipLabel").objects
     collaborators = memberships.filter(note=OuterRef("note")).exclude(role="owner").order_by("pk")
-    labels = labellings.filter(membership=OuterRef("pk")).order_by("label__key")
+    labels = labellings.filter(membership=OuterRef("pk")).order_by("label__folded", "label_id")
     purge_at = ExpressionWrapper(F("note__trashed_at") + timedelta(days=trash_days), DateTimeField())
     answer = Cast(
         JsonObject(
@@ -70,7 +70,7 @@ def _one_note(trash_days: int) -> Any:
             color=F("note__color"),
             role=F("role"),
             owner=JsonObject(usercode=F("note__owner__usercode"), username=F("note__owner__username")),
-            collaborators=JsonList(collaborators.values_list(person_json())),
+            collaborators=JsonList(collaborators.values_list(_collaborator_json())),
             labels=JsonList(labels.values_list(JsonObject(id=F("label_id"), name=F("label__name")))),
             pinned=F("pinned"),
             archived=F("archived"),
@@ -86,17 +86,11 @@ def _one_note(trash_days: int) -> Any:
     return memberships.filter(pk=OuterRef("pk")).values_list(answer)
 
 
-def envelope(links: tuple[str | None, str | None], results: Iterable[str]) -> bytes:
-    """``{next, previous, results}`` of results that are JSON already."""
-    following, before = links
-    head = dumps({"next": following, "previous": before})[:-1]
-    return head + b',"results":[' + ",".join(results).encode() + b"]}"
-
-
 def bulk_envelope(action: str, count: int, results: Iterable[str]) -> bytes:
+    """Return the bytes of ``{action, count, results}``; ``results`` are JSON."""
     return dumps({"action": action, "count": count})[:-1] + b',"results":[' + ",".join(results).encode() + b"]}"
 
 
-def person_json() -> JsonObject:
-    """A collaborator's membership, as the owner's list and the note itself show it."""
+def _collaborator_json() -> JsonObject:
+    """Must match ``CollaboratorSerializer``."""
     return JsonObject(usercode=F("user__usercode"), username=F("user__username"), role=F("role"))

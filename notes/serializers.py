@@ -1,29 +1,32 @@
-"""What clients send, explained kindly; and what they get, for the description of the API.
+"""Serializers: validate requests and describe responses in OpenAPI.
 
-Answers are not made by these serializers but by Postgres (``representation``); a test holds the two together.
+The JSON of a note is built by Postgres (``representation``); ``NoteSerializer`` only describes it, and a test compares
+the two.
 """
 
-from datetime import datetime
 from typing import Any
 
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from config.choices import ChoiceField
+from config.api.choices import ChoiceField
+from config.api.instants import InstantField
+from config.api.text import LongCharField
+from config.api.validation import validated
+from config.text import is_blank
 
 from . import models
+from .colors import COLORS, is_color
 from .models import Label, NoteImport, Role
-from .text import COLORS, HEX_COLOR_RE, tidy
 
 MAX_ID = 2**63 - 1
 MAX_BULK = 200
 
 
-class PlainCharField(serializers.CharField):
-    """Text kept as it came, spaces at its ends included."""
+class PlainCharField(LongCharField):
+    """Text that is stored unchanged, including spaces at its ends."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"allow_blank": True, "trim_whitespace": False, **kwargs})
@@ -33,22 +36,9 @@ class PlainCharField(serializers.CharField):
 class ColorField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         color = super().to_internal_value(data).lower()
-        if color not in COLORS and not HEX_COLOR_RE.match(color):
-            raise serializers.ValidationError(f"A colour is one of {', '.join(COLORS)}, or such as #ffcc00.", "invalid")
+        if not is_color(color):
+            raise serializers.ValidationError(f"Use one of {', '.join(COLORS)}, or a value like #ffcc00.", "invalid")
         return color
-
-
-class InstantField(serializers.DateTimeField):
-    """A datetime that says its offset from UTC: without one it could mean any hour of the day."""
-
-    def to_internal_value(self, value: Any) -> datetime:
-        try:
-            given = parse_datetime(value) if isinstance(value, str) else None
-            if given is not None and given.tzinfo is None:
-                raise serializers.ValidationError("Add the offset from UTC: Z, or such as +02:00.", "offset_required")
-            return super().to_internal_value(value)
-        except (ValueError, OverflowError) as error:
-            raise serializers.ValidationError("This is not a moment that a calendar knows.", "invalid") from error
 
 
 class IdListField(serializers.ListField):
@@ -56,31 +46,43 @@ class IdListField(serializers.ListField):
         super().__init__(child=serializers.IntegerField(min_value=1, max_value=MAX_ID), **kwargs)
 
 
-class ItemSerializer(serializers.Serializer):
+class CompleteSerializer(serializers.Serializer):
+    """A nested serializer whose fields are required in PATCH too.
+
+    REST framework asks the outermost serializer whether it is partial. Here each object is validated by its own.
+    """
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if self.parent is None:
+            return super().run_validation(data)
+        return validated(type(self), data)
+
+
+class NoteItemSerializer(CompleteSerializer):
     text = PlainCharField(max_length=models.MAX_ITEM_TEXT)
     checked = serializers.BooleanField(default=False)
 
 
-class ContentSerializer(serializers.Serializer):
-    """A note's content; with PUT, what is left out becomes empty."""
+class NoteContentSerializer(serializers.Serializer):
+    """The content of a note."""
 
     title = PlainCharField(max_length=models.MAX_TITLE, default="")
     body = PlainCharField(max_length=models.MAX_BODY, default="")
-    items = serializers.ListField(child=ItemSerializer(), max_length=models.MAX_ITEMS, default=list)
+    items = serializers.ListField(child=NoteItemSerializer(), max_length=models.MAX_ITEMS, default=list)
     color = ColorField(default="default")
     label_ids = IdListField(
         required=False,
-        max_length=models.MAX_LABELS_A_NOTE,
-        help_text="The caller's own labels. In a change they replace those that were there.",
+        max_length=models.MAX_LABELS_PER_NOTE,
+        help_text="Ids of your labels. In a change they replace the labels that the note has.",
     )
 
 
-class OwnerSerializer(serializers.Serializer):
+class NoteOwnerSerializer(serializers.Serializer):
     usercode = serializers.CharField()
     username = serializers.CharField()
 
 
-class CollaboratorSerializer(OwnerSerializer):
+class CollaboratorSerializer(NoteOwnerSerializer):
     role = ChoiceField([Role.EDITOR, Role.VIEWER])
 
 
@@ -90,37 +92,37 @@ class NoteLabelSerializer(serializers.Serializer):
 
 
 class NoteSerializer(serializers.Serializer):
-    """A note as one person sees it: pinned, archived, labels and remind_at are theirs alone."""
+    """A note as one member sees it: pinned, archived, labels and remind_at are private."""
 
     id = serializers.IntegerField()
     title = serializers.CharField()
     body = serializers.CharField()
-    items = ItemSerializer(many=True)
+    items = NoteItemSerializer(many=True)
     color = serializers.CharField()
     role = ChoiceField(Role.choices)
-    owner = OwnerSerializer()
+    owner = NoteOwnerSerializer()
     collaborators = CollaboratorSerializer(many=True)
     labels = NoteLabelSerializer(many=True)
     pinned = serializers.BooleanField()
     archived = serializers.BooleanField()
     remind_at = serializers.DateTimeField(allow_null=True)
     trashed_at = serializers.DateTimeField(allow_null=True)
-    purge_at = serializers.DateTimeField(allow_null=True, help_text="When a trashed note is deleted for good.")
-    version = serializers.IntegerField(help_text="Counts the changes of what is everybody's.")
+    purge_at = serializers.DateTimeField(allow_null=True, help_text="When the trashed note is deleted permanently.")
+    version = serializers.IntegerField(help_text="Counts the changes of the shared content.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
 
 
 class LabelIdsSerializer(serializers.Serializer):
-    label_ids = IdListField(allow_empty=False, max_length=models.MAX_LABELS_A_NOTE)
+    label_ids = IdListField(allow_empty=False, max_length=models.MAX_LABELS_PER_NOTE)
 
 
 class ReminderSerializer(serializers.Serializer):
-    remind_at = InstantField(help_text="With its offset from UTC.")
+    remind_at = InstantField(help_text="With an offset from UTC.")
 
 
-class ShareSerializer(serializers.Serializer):
-    """Whom to share with: an e-mail address or a usercode, one of the two."""
+class ShareNoteSerializer(serializers.Serializer):
+    """The user to share with: either an e-mail address or a usercode."""
 
     email = serializers.EmailField(max_length=254, required=False)
     usercode = serializers.CharField(max_length=6, required=False)
@@ -131,30 +133,32 @@ class ShareSerializer(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("email" in attrs) == ("usercode" in attrs):
-            raise serializers.ValidationError("Give an email or a usercode, one of the two.", "email_or_usercode")
+            raise serializers.ValidationError("Send either email or usercode.", "email_or_usercode")
         return attrs
 
 
-class RoleSerializer(serializers.Serializer):
+class ChangeRoleSerializer(serializers.Serializer):
     role = ChoiceField([Role.EDITOR, Role.VIEWER])
 
 
 class LabelSerializer(serializers.ModelSerializer):
     name = serializers.CharField(max_length=models.MAX_LABEL_NAME)
-    note_count = serializers.IntegerField(read_only=True, help_text="Notes that bear it, but for the trash.")
+    note_count = serializers.IntegerField(
+        read_only=True, help_text="Notes with this label; trashed notes do not count."
+    )
 
     class Meta:
         model = Label
         fields = ("id", "name", "note_count")
 
     def validate_name(self, value: str) -> str:
-        if not tidy(value):
-            raise serializers.ValidationError("A label has a name.", "blank")
+        if is_blank(value):
+            raise serializers.ValidationError("Enter a name.", "blank")
         return value
 
 
-class BulkSerializer(serializers.Serializer):
-    """Notes, and the one thing to do to all of them, or to none."""
+class BulkChangeSerializer(serializers.Serializer):
+    """Notes and the action to apply to them."""
 
     ACTIONS = ("archive", "unarchive", "pin", "unpin", "trash", "restore", "delete", "add_labels", "remove_labels")
 
@@ -163,14 +167,14 @@ class BulkSerializer(serializers.Serializer):
     label_ids = IdListField(
         required=False,
         allow_empty=False,
-        max_length=models.MAX_LABELS_A_NOTE,
-        help_text="For add_labels and remove_labels.",
+        max_length=models.MAX_LABELS_PER_NOTE,
+        help_text="Required for add_labels and remove_labels.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["action"].endswith("_labels") != ("label_ids" in attrs):
             raise serializers.ValidationError(
-                {"label_ids": ["Give label_ids with add_labels and remove_labels, and with nothing else."]}, "label_ids"
+                {"label_ids": ["Send label_ids with add_labels and remove_labels only."]}, "invalid"
             )
         return attrs
 
@@ -178,7 +182,7 @@ class BulkSerializer(serializers.Serializer):
 class BulkResultSerializer(serializers.Serializer):
     action = serializers.CharField()
     count = serializers.IntegerField()
-    results = NoteSerializer(many=True, help_text="The notes as they are now; none after delete.")
+    results = NoteSerializer(many=True, help_text="The changed notes; empty after delete.")
 
 
 @extend_schema_field(OpenApiTypes.BINARY)
@@ -187,7 +191,7 @@ class ArchiveField(serializers.FileField):
 
 
 class NoteArchiveSerializer(serializers.Serializer):
-    file = ArchiveField(allow_empty_file=True, help_text="The zip that takeout.google.com makes of Keep.")
+    file = ArchiveField(allow_empty_file=True, help_text="The zip file that takeout.google.com exports for Keep.")
 
 
 class NoteImportProblemSerializer(serializers.Serializer):
@@ -201,22 +205,23 @@ class NoteImportLinksSerializer(serializers.Serializer):
 
 
 class NoteImportSerializer(serializers.ModelSerializer):
-    """An archive, and how far it is read."""
+    """The progress and result of an import."""
 
-    problems = NoteImportProblemSerializer(many=True, help_text="The first hundred.")
-    error = serializers.SerializerMethodField(help_text="Why it failed; empty otherwise.")
+    problems = NoteImportProblemSerializer(many=True, help_text="The first 100 problems.")
+    error = serializers.SerializerMethodField(help_text="Why the import failed; empty otherwise.")
+    finished_at = serializers.DateTimeField(allow_null=True, read_only=True)
     links = serializers.SerializerMethodField()
 
     class Meta:
         model = NoteImport
         fields = (
-            "id", "name", "size", "status", "total", "processed", "created", "duplicates", "rejected", "ignored",
-            "problems", "error", "created_at", "finished_at", "links",
+            "id", "name", "size", "status", "total", "processed", "created", "updated", "duplicates", "rejected",
+            "ignored", "problems", "error", "created_at", "finished_at", "links",
         )  # fmt: skip
         read_only_fields = fields
 
     def get_error(self, row: NoteImport) -> str:
-        # What a single attempt stumbled over is for the log: the next one may do better.
+        # The error of an attempt that is retried is for the log only.
         return row.error if row.failed_at else ""
 
     @extend_schema_field(NoteImportLinksSerializer)
@@ -225,4 +230,6 @@ class NoteImportSerializer(serializers.ModelSerializer):
 
 
 class ExportQuerySerializer(serializers.Serializer):
-    format = ChoiceField(["json", "markdown"], default="json")
+    format = ChoiceField(
+        ["json", "markdown"], default="json", help_text="`json` is Google Keep's format; `markdown` is for reading."
+    )

@@ -1,8 +1,8 @@
-"""When notes' rows are looked at."""
+"""Celery tasks of notes; each makes one call of a service."""
 
 from celery import shared_task
 
-from .services import content, importing, reminders
+from .services import imports, reminders, trash
 
 
 @shared_task
@@ -12,9 +12,9 @@ def send_reminders() -> int:
 
 @shared_task
 def purge_trash() -> int:
-    return content.purge_trash()
+    return trash.purge_expired_trash()
 
 
 @shared_task
 def import_notes() -> int:
-    return importing.work_on_imports()
+    return imports.import_archives()

@@ -1,1 +1,1 @@
-"""Every write. A module for each kind, all of them through ``access``, which locks, asks for the role and announces."""
+"""Every write, one module per topic. A write locks with ``access`` first and notifies with ``events`` last."""

@@ -1,30 +1,30 @@
-"""One action on many notes: all of them or none."""
+"""One action on many notes: on all of them or on none."""
 
 from collections.abc import Collection
 from typing import Any
 
 from accounts.models import User
 
-from . import content, labelling, own
+from . import labels, memberships, notes, trash
 
 
 def act_on_notes(*, by: User, ids: Collection[int], action: str, label_ids: Collection[int] = ()) -> None:
-    """Do ``action`` to every one of ``ids``; raises what the action raises on one note, and then none has changed."""
-    notes: dict[str, Any] = {"by": by, "note_ids": set(ids)}
+    """Run ``action`` on all notes in one transaction; raises what the action raises for one note."""
+    target: dict[str, Any] = {"by": by, "note_ids": set(ids)}
     match action:
         case "archive" | "unarchive":
-            own.set_view(**notes, archived=action == "archive")
+            memberships.update_memberships(**target, archived=action == "archive")
         case "pin" | "unpin":
-            own.set_view(**notes, pinned=action == "pin")
+            memberships.update_memberships(**target, pinned=action == "pin")
         case "trash":
-            content.trash_notes(**notes)
+            trash.trash_notes(**target)
         case "restore":
-            content.restore_notes(**notes)
+            trash.restore_notes(**target)
         case "delete":
-            content.delete_notes(**notes)
+            notes.delete_notes(**target)
         case "add_labels":
-            labelling.add_labels(**notes, label_ids=label_ids)
+            labels.add_labels(**target, label_ids=label_ids)
         case "remove_labels":
-            labelling.remove_labels(**notes, label_ids=label_ids)
+            labels.remove_labels(**target, label_ids=label_ids)
         case _:
-            raise ValueError(f"There is no action {action!r}.")
+            raise ValueError(f"Unknown action {action!r}.")

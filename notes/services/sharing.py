@@ -1,25 +1,25 @@
-"""Who sees a note. What collaborators make of their own view stays theirs."""
+"""Share a note, change a role, remove a collaborator."""
 
 from collections.abc import Collection
 
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import NotFound, PermissionDenied
 
-from accounts.models import User
-from config import caching, events
-from config.errors import Conflict, attr_error
+from accounts.models import Block, User
+from config.api.errors import Conflict, attr_error
 
 from ..models import MAX_COLLABORATORS, Membership, Role
-from .access import OWNER, OwnerOnly, announce, news, take
+from .access import OWNER, OwnerOnly, lock_notes
+from .events import notify_about_member, notify_members
 
 
 class AlreadyShared(Conflict):
-    default_detail = "This person sees the note already."
+    default_detail = "The note is already shared with this user."
     default_code = "already_shared"
 
 
 class OwnerStays(Conflict):
-    default_detail = "The owner cannot leave the note, only delete it."
+    default_detail = "The owner cannot leave the note. Delete it instead."
     default_code = "owner_stays"
 
 
@@ -38,82 +38,79 @@ def share_note(
     usercode: str = "",
     versions: Collection[int] | None = None,
 ) -> Membership:
-    """Let the person with this ``email`` or ``usercode`` see the note.
+    """Share the note with the user who has this ``email`` or ``usercode``.
 
-    Raises AlreadyShared, and a validation error for someone unknown, oneself, or past 50 collaborators.
+    If that user has blocked ``by``, the membership is withheld: they never see the note, and ``by`` cannot tell.
+    Raises AlreadyShared, and a validation error for an unknown user, oneself, or more than MAX_COLLABORATORS.
     """
-    (own,) = take(by=by, note_ids=[note_id], roles=OWNER, versions=versions, in_trash=False)
-    person = _person(email, usercode)
-    if person == by:
-        raise attr_error("email" if email else "usercode", "This is you; the note is yours already.", "self")
+    (own,) = lock_notes(by=by, note_ids=[note_id], roles=OWNER, versions=versions, in_trash=False)
+    attr = "email" if email else "usercode"
+    user = _find_user(email, usercode)
+    if user == by:
+        raise attr_error(attr, "You are the owner of this note. Choose another user.", "self")
     if Membership.objects.filter(note_id=note_id).exclude(role=Role.OWNER).count() >= MAX_COLLABORATORS:
-        raise attr_error(
-            "email" if email else "usercode", f"A note has at most {MAX_COLLABORATORS} collaborators.", "too_many"
-        )
+        raise attr_error(attr, f"A note can have at most {MAX_COLLABORATORS} collaborators.", "too_many")
     try:
         with transaction.atomic():
             membership = Membership.objects.create(
-                user=person, note_id=note_id, role=role, updated_at=own.note.updated_at
+                user=user,
+                note_id=note_id,
+                role=role,
+                updated_at=own.note.updated_at,
+                withheld=Block.objects.filter(blocker=user, blocked=by).exists(),
             )
     except IntegrityError as error:
         if "membership_once" in str(error):
             raise AlreadyShared from error
         raise
-    _announce(by, note_id, person.pk, "shared")
+    notify_about_member(by=by, membership=membership, action="shared")
     return membership
 
 
-def _person(email: str, usercode: str) -> User:
-    people = User.objects.by_email(email) if email else User.objects.filter(usercode=usercode)
-    person = people.filter(is_active=True).first()
-    if person is None:
+def _find_user(email: str, usercode: str) -> User:
+    users = User.objects.by_email(email) if email else User.objects.filter(usercode=usercode)
+    # An address that nobody has confirmed may belong to somebody else: it is unknown.
+    user = users.filter(is_active=True).exclude(email_verified_at=None).first()
+    if user is None:
         attr = "email" if email else "usercode"
-        raise attr_error(attr, "Nobody here has this address." if email else "Nobody has this code.", "unknown_user")
-    return person
+        raise attr_error(attr, f"No user has this {'e-mail address' if email else 'usercode'}.", "unknown_user")
+    return user
 
 
 @transaction.atomic
 def change_role(
     *, by: User, note_id: int, usercode: str, role: Role, versions: Collection[int] | None = None
 ) -> Membership:
-    """Make a viewer of an editor, or the reverse. Raises NotFound, OwnerKeepsRole."""
-    take(by=by, note_ids=[note_id], roles=OWNER, versions=versions)
-    membership = _membership(note_id, usercode)
+    """Change a collaborator's role. Raises NotFound, OwnerKeepsRole."""
+    lock_notes(by=by, note_ids=[note_id], roles=OWNER, versions=versions)
+    membership = _find_membership(note_id, usercode)
     if membership.role == Role.OWNER:
         raise OwnerKeepsRole
     membership.role = role
     membership.save(update_fields=["role"])
-    announce(by=by, note_ids=[note_id], action="changed")
+    notify_members(by=by, note_ids=[note_id], action="changed")
     return membership
 
 
 @transaction.atomic
 def remove_collaborator(*, by: User, note_id: int, usercode: str, versions: Collection[int] | None = None) -> None:
-    """Take the note away from a collaborator, at once and with all they made of it; with one's own code, leave it.
+    """Remove a collaborator and their labels and reminder; with one's own usercode, leave the note.
 
     Raises NotFound, OwnerOnly, OwnerStays.
     """
-    (own,) = take(by=by, note_ids=[note_id], versions=versions)
-    membership = _membership(note_id, usercode)
+    (own,) = lock_notes(by=by, note_ids=[note_id], versions=versions)
+    membership = _find_membership(note_id, usercode)
     if membership.user_id != by.pk and own.role != Role.OWNER:
         raise OwnerOnly
     if membership.role == Role.OWNER:
         raise OwnerStays
     membership.delete()
-    _announce(by, note_id, membership.user_id, "revoked")
+    notify_about_member(by=by, membership=membership, action="revoked")
 
 
-def _membership(note_id: int, usercode: str) -> Membership:
+def _find_membership(note_id: int, usercode: str) -> Membership:
     members = Membership.objects.select_related("user").filter(note_id=note_id)
     membership = members.filter(user__usercode=usercode.upper()).first()
     if membership is None:
         raise NotFound
     return membership
-
-
-def _announce(by: User, note_id: int, about: int, action: str) -> None:
-    """Tell the person ``about`` what happened to them, and everybody else who sees the note that it has changed."""
-    people = set(Membership.objects.filter(note_id=note_id).values_list("user_id", flat=True))
-    told = {"changed": people - {by.pk, about}, action: {about} - {by.pk}}
-    events.publish_all([news(them, note_id=note_id, action=what, by=by) for what, them in told.items() if them])
-    caching.bump(*caching.scopes("notes", people | {about, by.pk}))

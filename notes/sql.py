@@ -1,0 +1,71 @@
+"""The SQL that is written by hand, because the ORM is too slow."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import connection
+
+from config.cache.generations import INCREMENT
+from config.db.fields import id_array
+from config.json import dumps
+from config.webhooks.publishing import INSERT_FOR_NEW_ROW, new_row_parameters
+
+from .representation import note_json
+
+
+class NewNote(NamedTuple):
+    """A note that was just created, with its JSON as the owner sees it."""
+
+    pk: int
+    json: str
+
+
+def insert_note(
+    owner_id: int, content: Mapping[str, Any], *, label_ids: Collection[int], created_at: datetime, scope: str
+) -> NewNote:
+    """Insert a note with its owner's membership and labels, and invalidate what is cached under ``scope``.
+
+    The statements are sent together, so outside of a transaction they are one. This takes one round trip; with the ORM
+    it took seven.
+    """
+    sql, parameters = _insert_note(settings.NOTES_TRASH_DAYS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql,
+            [
+                owner_id, content["title"], content["body"], dumps(content["items"]).decode(), content["color"],
+                created_at, created_at, id_array(label_ids),
+                *new_row_parameters(owner_id, "note", "note.created"), [scope], *parameters,
+            ],
+        )  # fmt: skip
+        return NewNote(*cursor.fetchone())
+
+
+_DELIVERIES = INSERT_FOR_NEW_ROW.format(id="currval(pg_get_serial_sequence('notes_note', 'id'))")
+
+
+@cache
+def _insert_note(trash_days: int) -> tuple[str, tuple[Any, ...]]:
+    """Return the statements, and the parameters of the last one."""
+    json, parameters = note_json(trash_days).sql, note_json(trash_days).params
+    return (
+        f"""
+        WITH note AS (
+            INSERT INTO notes_note (owner_id, title, body, items, color, version, created_at, updated_at)
+            VALUES (%s, %s, %s, %s::jsonb, %s, 1, %s, %s) RETURNING id, owner_id, updated_at
+        )
+        INSERT INTO notes_membership (note_id, user_id, role, pinned, archived, trashed, updated_at)
+        SELECT id, owner_id, 'owner', false, false, false, updated_at FROM note;
+        INSERT INTO notes_membershiplabel (membership_id, label_id)
+        SELECT currval(pg_get_serial_sequence('notes_membership', 'id')), unnest(%s::bigint[]);
+        SET CONSTRAINTS ALL IMMEDIATE;
+        {_DELIVERIES};
+        {INCREMENT};
+        SELECT note_id, {json} FROM notes_membership
+        WHERE id = currval(pg_get_serial_sequence('notes_membership', 'id'))
+        """,  # noqa: S608
+        tuple(parameters),
+    )

@@ -1,0 +1,179 @@
+// What can be done with one or several notes. Each is done at once and can be undone for seven seconds; only what the
+// server cannot undo (delete for good, leave) waits until then.
+import { api } from "../atrium/api.js";
+import { toast } from "../atrium/toast.js";
+import { labelMenu } from "./labels.js";
+import { colorMenu } from "./menus.js";
+import { reminderMenu, reminderText } from "./reminder.js";
+import { shareDialog } from "./share.js";
+
+const UNDO = 7; // seconds
+const BULK = 200; // notes in one call of the API
+const INVERSE = { pin: "unpin", unpin: "pin", archive: "unarchive", unarchive: "archive", trash: "restore", restore: "trash" };
+const DONE = { pin: "pinned", unpin: "unpinned", archive: "archived", unarchive: "moved out of the archive", trash: "moved to the trash", restore: "restored" };
+const FIELDS = {
+  pin: { pinned: true }, unpin: { pinned: false }, archive: { archived: true, pinned: false }, unarchive: { archived: false },
+};
+
+const count = (notes) => (notes.length === 1 ? "Note" : `${notes.length} notes`);
+
+export class Actions {
+  #held = new Map(); // what waits: function -> timer
+
+  constructor(store, drafts) {
+    this.store = store;
+    this.drafts = drafts;
+    addEventListener("pagehide", () => this.#sendHeld({ keepalive: true }));
+  }
+
+  // `name` is an action of a card, a key or the bar of selected notes; `notes` are its notes, `anchor` its button.
+  async run(name, notes, anchor) {
+    if (!notes.length) return;
+    const [note] = notes;
+    if (name in INVERSE) return this.#change(name, notes);
+    if (name === "color") return colorMenu(anchor, notes.length === 1 ? note.color : "", (color) => this.color(notes, color));
+    if (name === "label") return this.#labels(notes, anchor);
+    if (name === "remind") return reminderMenu(anchor, note.remind_at, (iso) => this.remind(note, iso));
+    if (name === "share") return this.share(note);
+    if (name === "delete") return this.#hold(notes, `${count(notes)} deleted permanently.`, (options) => this.#bulk("delete", notes, {}, options));
+    if (name === "leave") return this.leave(note);
+  }
+
+  // Reversible changes of any number of notes.
+  async #change(name, notes, { isUndo = false } = {}) {
+    const mine = name === "trash" || name === "restore" ? notes.filter((note) => note.role === "owner") : notes;
+    if (mine.length < notes.length) toast("Only the owner of a note can delete it. You can leave a shared note.", "warn");
+    if (!mine.length) return;
+    const before = mine.map((note) => this.store.notes.get(note.id) ?? note);
+    await Promise.all(mine.map((note) => this.drafts.find(note.id)?.flush()));
+    const fields = FIELDS[name] ?? { trashed_at: name === "trash" ? new Date().toISOString() : null };
+    for (const note of before) this.store.put({ ...note, ...fields });
+    try {
+      for (const note of await this.#bulk(name, mine)) this.store.put(note);
+    } catch (error) {
+      for (const note of before) this.store.put(note);
+      return toast(`Not ${DONE[name]}: ${error.message}`, "warn");
+    }
+    this.#changed(mine);
+    if (!isUndo) this.#undoable(`${count(mine)} ${DONE[name]}.`, () => this.#undo(name, before));
+  }
+
+  // Undo also pins again what archiving has unpinned.
+  async #undo(name, before) {
+    await this.#change(INVERSE[name], before, { isUndo: true });
+    const pinned = before.filter((note) => note.pinned && name === "archive");
+    if (pinned.length) await this.#change("pin", pinned, { isUndo: true });
+  }
+
+  async color(notes, color) {
+    const before = notes.filter((note) => note.role !== "viewer").map((note) => ({ note, color: note.color }));
+    const set = (note, value) => this.drafts.of(this.store.notes.get(note.id) ?? note).set({ color: value }, { now: true });
+    for (const { note } of before) set(note, color);
+    this.#undoable("Colour changed.", () => before.forEach((each) => set(each.note, each.color)));
+  }
+
+  async remind(note, iso) {
+    const path = `/api/v1/notes/${note.id}/reminder/`;
+    const send = (value) => (value ? api(path, { method: "PUT", body: { remind_at: value } }) : api(path, { method: "DELETE" }));
+    const before = note.remind_at;
+    const set = async (value) => {
+      try {
+        await send(value);
+        await this.store.fetch(note.id);
+        this.#changed([note]);
+        return true;
+      } catch (error) {
+        toast(error.message, "warn");
+        return false;
+      }
+    };
+    if (!(await set(iso))) return;
+    // A reminder in the past cannot be set again.
+    const canUndo = !before || Date.parse(before) > Date.now();
+    const text = iso ? `Reminder: ${reminderText(iso)}.` : "Reminder removed.";
+    if (canUndo) this.#undoable(text, () => set(before));
+    else toast(text, "ok");
+  }
+
+  #labels(notes, anchor) {
+    const current = () => notes.map((note) => this.store.notes.get(note.id) ?? note);
+    const state = (id) => {
+      const having = current().filter((note) => note.labels.some((label) => label.id === id)).length;
+      return having === 0 ? "false" : having === notes.length ? "true" : "mixed";
+    };
+    labelMenu(anchor, this.store, { state, choose: (label, wanted) => this.label(current(), label, wanted) });
+  }
+
+  async label(notes, label, wanted, { isUndo = false } = {}) {
+    const changed = notes.filter((note) => note.labels.some((each) => each.id === label.id) !== wanted);
+    if (!changed.length) return;
+    try {
+      for (const note of await this.#bulk(wanted ? "add_labels" : "remove_labels", changed, { label_ids: [label.id] })) this.store.put(note);
+    } catch (error) {
+      return toast(error.message, "warn");
+    }
+    this.#changed(changed);
+    this.store.loadLabels().catch(() => {});
+    if (!isUndo) this.#undoable(`${count(changed)} ${wanted ? "labelled" : "no longer labelled"} “${label.name}”.`, () => this.label(changed.map((note) => this.store.notes.get(note.id) ?? note), label, !wanted, { isUndo: true }));
+  }
+
+  share(note) {
+    shareDialog(note, {
+      me: document.documentElement.dataset.user,
+      changed: () => {
+        this.store.fetch(note.id).catch(() => {});
+        this.#changed([note]);
+      },
+      leave: () => this.leave(note),
+    });
+  }
+
+  leave(note) {
+    const path = `/api/v1/notes/${note.id}/collaborators/${document.documentElement.dataset.user}/`;
+    this.#hold([note], "You left the note.", (options) => api(path, { method: "DELETE", ...options }));
+  }
+
+  // Do what cannot be undone after seven seconds, or when the page is left.
+  #hold(notes, text, send) {
+    for (const note of notes) this.store.remove(note.id);
+    const work = async (options) => {
+      clearTimeout(this.#held.get(work));
+      this.#held.delete(work);
+      try {
+        await send(options);
+        this.#changed(notes);
+      } catch (error) {
+        for (const note of notes) this.store.put(note);
+        toast(error.message, "warn");
+      }
+    };
+    this.#held.set(work, setTimeout(work, UNDO * 1000));
+    this.#undoable(text, () => {
+      clearTimeout(this.#held.get(work));
+      this.#held.delete(work);
+      for (const note of notes) this.store.put(note);
+    });
+  }
+
+  #sendHeld(options) {
+    for (const work of [...this.#held.keys()]) work(options);
+  }
+
+  async #bulk(action, notes, extra = {}, options = {}) {
+    const results = [];
+    const ids = notes.map((note) => note.id);
+    for (let start = 0; start < ids.length; start += BULK) {
+      const body = { action, ids: ids.slice(start, start + BULK), ...extra };
+      results.push(...(await api("/api/v1/notes/bulk/", { method: "POST", body, ...options })).data.results);
+    }
+    return results;
+  }
+
+  #changed(notes) {
+    for (const note of notes) this.store.share(note.id);
+  }
+
+  #undoable(text, undo) {
+    toast(text, "info", UNDO, { label: "Undo", run: undo });
+  }
+}

@@ -1,0 +1,81 @@
+// The dialog that shares a note: who sees it, add somebody by e-mail or usercode, change a role, remove, leave.
+import { api } from "../atrium/api.js";
+import { avatar, h, icon } from "../atrium/dom.js";
+import { toast } from "../atrium/toast.js";
+
+const ROLES = [["editor", "Can edit"], ["viewer", "Can view"]];
+const roleSelect = (value, properties) => h("select", properties, ...ROLES.map(([role, text]) => h("option", { value: role, selected: role === value }, text)));
+
+// `changed()` is called after each change; `leave()` when the user leaves a note of somebody else.
+export function shareDialog(note, { me, changed, leave }) {
+  const isOwner = note.role === "owner";
+  const path = `/api/v1/notes/${note.id}/collaborators/`;
+  let people = note.collaborators;
+
+  const list = h("ul.lines.people-rows", { "aria-label": "People with access" });
+  const who = h("input", { type: "text", autocomplete: "off", spellcheck: false, placeholder: "E-mail address or code", "aria-label": "E-mail address or code", "aria-describedby": "share-error" });
+  const role = roleSelect("editor", { "aria-label": "Role" });
+  const error = h("p.errors", { id: "share-error", role: "alert" });
+  const form = h("form.stack.tight", { noValidate: true }, h("div.find-row", {}, who, role, h("button.button", { type: "submit" }, "Share")), error);
+  const close = h("button.button.quiet.icon-only", { type: "button", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"));
+  const dialog = h("dialog.plain", { "aria-labelledby": "share-head" }, h("div.dialog-head", {}, h("h2", { id: "share-head" }, isOwner ? "Share note" : "Shared note"), close), isOwner && form, list);
+
+  const row = (person, about, ...controls) => h("li.find-row", {}, avatar(person, "small"), h("span.grow", {}, person.username, about && h("span.muted.small", {}, ` ${about}`)), ...controls);
+  const draw = () =>
+    list.replaceChildren(
+      row(note.owner, note.owner.usercode === me ? "you, the owner" : "owner"),
+      ...people.map((person) => {
+        if (!isOwner) return row(person, person.usercode === me ? `you, ${person.role}` : person.role);
+        const choice = roleSelect(person.role, { "aria-label": `Role of ${person.username}` });
+        choice.addEventListener("change", () => attempt(() => api(`${path}${person.usercode}/`, { method: "PATCH", body: { role: choice.value } }), `${person.username} ${choice.value === "editor" ? "can edit" : "can view"} the note.`));
+        const remove = h("button.button.quiet.icon-only.small", { type: "button", "aria-label": `Remove ${person.username}` }, icon("close"));
+        remove.addEventListener("click", () => removePerson(person));
+        return row(person, person.usercode, choice, remove);
+      }),
+      ...(isOwner ? [] : [h("li", {}, h("button.button.secondary.small", { type: "button", onclick: () => (dialog.close(), leave()) }, "Leave this note"))]),
+    );
+
+  const reload = async () => {
+    people = (await api(`${path}?page_size=200`)).data.results;
+    draw();
+    changed();
+  };
+  const attempt = async (work, done) => {
+    error.textContent = "";
+    try {
+      await work();
+      if (done) toast(done, "ok");
+    } catch (problem) {
+      error.textContent = problem.message;
+    }
+    await reload().catch(() => {});
+    return !error.textContent;
+  };
+  const add = (body) => api(path, { method: "POST", body, headers: { "Idempotency-Key": crypto.randomUUID() } });
+  const removePerson = async (person) => {
+    if (!(await attempt(() => api(`${path}${person.usercode}/`, { method: "DELETE" })))) return;
+    undoable(`${person.username} was removed.`, () => attempt(() => add({ usercode: person.usercode, role: person.role })));
+  };
+  const undoable = (text, undo) => toast(text, "info", 7, { label: "Undo", run: undo });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const text = who.value.trim();
+    if (!text) return who.focus();
+    const isEmail = text.includes("@");
+    const done = await attempt(() => add({ [isEmail ? "email" : "usercode"]: isEmail ? text : text.toUpperCase(), role: role.value }));
+    who.setAttribute("aria-invalid", String(!done));
+    if (done) {
+      undoable(`Shared with ${text}.`, () => {
+        const person = people.at(-1);
+        return attempt(() => api(`${path}${person.usercode}/`, { method: "DELETE" }));
+      });
+      who.value = "";
+    }
+    who.focus();
+  });
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  draw();
+  dialog.showModal();
+  reload().catch(() => {}); // the list in the note may be old
+}

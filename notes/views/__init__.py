@@ -1,0 +1,1 @@
+"""API views: `notes`, `labels` and `takeout` (import and export)."""
