@@ -1,4 +1,4 @@
-"""Messages in the admin: who wrote when and how much, and not what."""
+"""Messages in the admin: who sent how much and when, but not the text."""
 
 from typing import Any
 
@@ -9,19 +9,19 @@ from django.http import HttpRequest
 
 from config.admin import JobStateFilter, ReadOnlyAdmin, SendAgainAdmin
 
-from .models import Block, BroadcastBatch, Message, MessageRecipient
+from .models import BroadcastBatch, Message, MessageRecipient
 
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin):
-    """The text is in no list and no page: staff have no business in what people write each other."""
+    """Shows no text: staff do not read private messages."""
 
-    list_display = ("id", "sender", "created_at", "size", "broadcast", "recipient_count", "deleted_at")
+    list_display = ("id", "sender", "created_at", "size", "broadcast", "recipient_count", "edited_at", "deleted_at")
     list_filter = ("broadcast", "created_at")
     list_select_related = ("sender",)
     search_fields = ("=id", "sender__username", "=sender__usercode")
     date_hierarchy = "created_at"
-    fields = ("id", "sender", "created_at", "size", "broadcast", "recipient_count", "deleted_at")
+    fields = ("id", "sender", "created_at", "size", "broadcast", "recipient_count", "edited_at", "deleted_at")
     readonly_fields = ("id", "created_at", "size")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -52,10 +52,3 @@ class BroadcastBatchAdmin(SendAgainAdmin):
     @admin.display(description="recipients")
     def size(self, batch: BroadcastBatch) -> int:
         return len(batch.recipient_ids)
-
-
-@admin.register(Block)
-class BlockAdmin(ReadOnlyAdmin):
-    list_display = ("id", "blocker", "blocked", "created_at")
-    list_select_related = ("blocker", "blocked")
-    search_fields = ("blocker__username", "blocked__username")

@@ -2,14 +2,13 @@ from django.apps import AppConfig
 
 
 class MessagingConfig(AppConfig):
-    """Messages, who has received and read them, and who is online."""
+    """Messages, receipts, presence and the chat page."""
 
     name = "messaging"
 
     def ready(self) -> None:
-        from accounts import export as accounts_export
+        from accounts import personal_data as data_export
 
-        from . import export, receivers
+        from . import personal_data, receivers  # noqa: F401  importing receivers connects them
 
-        accounts_export.register("messages", export.of)
-        receivers.connect()
+        data_export.register("messages", personal_data.personal_data)

@@ -1,22 +1,28 @@
-"""Messages, and one row for each person who receives one: that person's view of it."""
+"""Messages, receipts (one recipient's view of a message), broadcast jobs and blocks."""
+
+from collections.abc import Sequence
+from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Length, Now
 from django.db.models.lookups import LessThanOrEqual
 
-from config.claims import Job, pending
-from config.fields import IdArrayField
+from config.db.fields import IdArrayField
+from config.db.search import Fold
+from config.jobs.job import Job, due_index, failed_index
 
-from .querysets import SETTLED, UNREAD, MessageQuerySet, MessageRecipientQuerySet
+from .querysets import SEEN, UNREAD, BroadcastBatchQuerySet, MessageQuerySet, MessageRecipientQuerySet
+from .representation import Receipt
 
-BODY_LENGTH = 4000
-RECIPIENTS = 100
+BODY_LENGTH = 4000  # characters
+MAX_RECIPIENTS = 100  # of a direct message; also how many recipients of a broadcast a message lists
 
 
 class Message(models.Model):
-    """What somebody wrote. Deleted by its sender it stays as a tombstone without a body."""
+    """A message. After its sender has deleted it, it stays as a tombstone without a body."""
 
     sender = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
@@ -25,15 +31,22 @@ class Message(models.Model):
     broadcast = models.BooleanField(default=False)
     recipient_count = models.PositiveIntegerField(help_text="How many it was sent to.")
     created_at = models.DateTimeField(db_default=Now())
+    edited_at = models.DateTimeField(null=True, editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)
 
     objects = MessageQuerySet.as_manager()
+
+    # Set by the services that send.
+    recipients: Sequence[Receipt] = ()
 
     class Meta:
         ordering = ("-id",)
         indexes = (
             models.Index(fields=["sender", "-id"], name="message_sent"),
             models.Index(fields=["sender", "-id"], name="message_broadcast", condition=Q(broadcast=True)),
+            models.Index(fields=["deleted_at"], name="message_deleted", condition=Q(deleted_at__isnull=False)),
+            models.Index(fields=["edited_at"], name="message_edited", condition=Q(edited_at__isnull=False)),
+            GinIndex(OpClass(Fold("body"), name="gin_trgm_ops"), name="message_search"),
         )
         constraints = (
             models.CheckConstraint(condition=LessThanOrEqual(Length("body"), BODY_LENGTH), name="message_body_length"),
@@ -48,12 +61,12 @@ class Message(models.Model):
 
 
 class MessageRecipient(models.Model):
-    """One person's receipt of a message.
+    """A receipt: one recipient's view of a message.
 
-    ``sender`` and ``broadcast`` are the message's own, repeated for the indexes that make every list a few ranges of an
-    index; that the sender exists Postgres checks once, at the message, and ``receivers.take_the_name_off`` takes the
-    place of ``on_delete``. A ``withheld`` row is for a recipient who has blocked the sender: only the sender sees it,
-    undelivered for ever.
+    ``sender``, ``broadcast`` and ``deleted`` are copies of what the message says, because the indexes need them.
+    ``sender`` has no foreign key: ``receivers.clear_sender`` replaces ``on_delete`` (docs/decisions/broadcast-rows.md).
+    A ``withheld`` receipt belongs to a recipient who has blocked the sender: only the sender sees it, and it is never
+    delivered.
     """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="receipts", db_index=False)
@@ -68,6 +81,7 @@ class MessageRecipient(models.Model):
     )
     broadcast = models.BooleanField(default=False)
     withheld = models.BooleanField(default=False)
+    deleted = models.BooleanField(default=False, db_default=False)
     delivered_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(null=True)
 
@@ -85,16 +99,16 @@ class MessageRecipient(models.Model):
             ),
         )
         indexes = (
-            # Each row of a broadcast pays for every index, so one serves several lists where it can, and an unread row
-            # enters `settled` only when it is read. Each holds all that its lists ask for: a page is read from the
-            # index alone, and no user is so busy that the planner would rather walk through everybody's rows.
+            # A new receipt of a broadcast enters only `received` and `unread`, and `seen` when it is read. Each index
+            # covers its lists: a page is an index-only scan, also for a user with so many rows that the planner would
+            # otherwise scan the table.
             models.Index(
                 fields=["recipient", "broadcast", "-message"], name="messagerecipient_received", include=["withheld"]
             ),
             models.Index(fields=["recipient", "sender", "message"], name="messagerecipient_unread", condition=UNREAD),
+            models.Index(fields=["recipient", "sender", "message"], name="messagerecipient_seen", condition=SEEN),
             models.Index(
-                fields=["recipient", "sender", "message"], name="messagerecipient_settled", include=["withheld"],
-                condition=SETTLED,
+                fields=["sender", "recipient", "message"], name="messagerecipient_sent", condition=Q(broadcast=False)
             ),
             models.Index(
                 fields=["recipient", "-message"], name="messagerecipient_orphaned", include=["withheld"],
@@ -107,38 +121,26 @@ class MessageRecipient(models.Model):
 
 
 class BroadcastBatch(Job):
-    """Part of a broadcast's fan-out: some of those who were online when it was sent, to be made into MessageRecipient
-    rows. Everybody is in one batch; several workers make several at once.
+    """A job that creates the receipts of up to 5,000 recipients of a broadcast.
+
+    The recipients are the people online when it was sent, each in one batch. Workers process batches in parallel.
     """
+
+    task = "messaging.tasks.fan_out_broadcasts"
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="batches")
     recipient_ids = IdArrayField(models.BigIntegerField())
+
+    objects: ClassVar = BroadcastBatchQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)
         verbose_name_plural = "broadcast batches"
         indexes = (
-            pending("broadcast_pending"),
+            due_index("broadcast_pending"),
+            failed_index("broadcast_failed"),
             models.Index(fields=["message"], name="broadcast_unfinished", condition=Q(done_at=None)),
         )
 
     def __str__(self) -> str:
         return f"Broadcast {self.message_id} to {len(self.recipient_ids)}"
-
-
-class Block(models.Model):
-    """``blocker`` receives nothing from ``blocked`` and is not seen online by them."""
-
-    blocker = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
-    blocked = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        ordering = ("-id",)
-        constraints = (
-            models.UniqueConstraint(fields=["blocker", "blocked"], name="block_once"),
-            models.CheckConstraint(condition=~Q(blocker=F("blocked")), name="block_somebody_else"),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.blocker} blocks {self.blocked}"

@@ -1,22 +1,22 @@
-"""When messaging's rows are looked at."""
+"""Celery tasks of messaging."""
 
 from celery import shared_task
 
-from config import presence
+from config.realtime import presence
 
-from . import services
+from .services import broadcasts, receipts
 
 
 @shared_task
 def fan_out_broadcasts() -> int:
-    return services.fan_out_broadcasts()
+    return broadcasts.fan_out_broadcasts()
 
 
 @shared_task
-def note_deliveries() -> int:
-    return services.note_deliveries()
+def record_deliveries() -> int:
+    return receipts.record_deliveries()
 
 
 @shared_task
-def forget_gone() -> int:
-    return presence.forget_gone()
+def delete_expired_presence() -> int:
+    return presence.delete_expired()

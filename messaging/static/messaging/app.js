@@ -1,27 +1,27 @@
-// Brings the parts together: the stream tells, the store keeps, the views draw, the outbox sends.
-import { $, h } from "./dom.js";
+// Connects the parts: the stream receives events, the store holds data, the views show it, the outbox sends.
 import { ListView } from "./list-view.js";
 import { Outbox } from "./outbox.js";
-import { SeveralView } from "./several-view.js";
+import { RecipientsDialog } from "./recipients-dialog.js";
 import { DELETED, EVERYONE, Store } from "./store.js";
-import { Stream } from "./stream.js";
-import { ThreadView } from "./thread-view.js";
+import { announce, ThreadView } from "./thread-view.js";
 import { api } from "../atrium/api.js";
+import { $, h } from "../atrium/dom.js";
+import { live as stream } from "../atrium/live.js";
 import { toast } from "../atrium/toast.js";
 
 const root = $("main");
 const me = { usercode: root.dataset.usercode, username: root.dataset.username, image: root.dataset.image || null };
 const store = new Store(me);
 const outbox = new Outbox(me.usercode);
-const stream = new Stream(["message", "deleted", "read", "presence"]);
-const thread = new ThreadView(store, outbox);
+const thread = new ThreadView(store, outbox, { edit: startEditing });
 const list = new ListView(store, { open, outbox });
-new SeveralView(store, { send: (body, codes) => outbox.add(body, codes) });
+new RecipientsDialog(store, { send: (body, codes) => outbox.add(body, codes) });
 const bodyLength = $("body").maxLength;
 const drafts = new Map();
-let begun = false;
+let loaded = false;
+let editing = null; // the message whose new text is in the text field
 
-// --- Drawing, once a frame however much has changed ------------------------------------------------------------------
+// --- Drawing, at most once for each frame -----------------------------------------------------------------------------
 
 const stale = new Set();
 function redraw(part) {
@@ -33,19 +33,19 @@ function drawStale() {
   if (stale.has("presence") || stale.has("head")) thread.drawHead();
   if (stale.has("presence") || stale.has("conversations")) list.draw();
   if (stale.has("thread")) thread.draw();
+  else if (stale.has("conversations")) thread.drawJumps();
   stale.clear();
 }
 
 store.addEventListener("changed", ({ detail }) => {
   if (detail.part !== "thread") return redraw(detail.part);
   if (detail.code !== thread.code) return;
-  if (detail.gone) return void thread.open(thread.code);
-  if (detail.older) thread.keepPlace = true;
+  if (detail.reset) return thread.open(thread.code);
   redraw("thread");
   redraw("head");
 });
 
-// --- Opening a conversation; its address is the page's, so that "back" leads back ------------------------------------
+// --- Opening a conversation. Its usercode is in the address, so the browser's Back button works ------------------------
 
 function open(code) {
   if (location.hash.slice(1) === code) show();
@@ -54,16 +54,19 @@ function open(code) {
 
 async function show() {
   const code = decodeURIComponent(location.hash.slice(1));
+  stopEditing();
   if (thread.code) drafts.set(thread.code, $("body").value);
   $("panes").classList.toggle("reading", Boolean(code));
   if (!code) {
     thread.close();
+    list.focus();
   } else {
     try {
-      if (![EVERYONE, DELETED].includes(code) && !store.people.has(code)) await store.find(code);
+      if (![EVERYONE, DELETED].includes(code) && !store.people.has(code)) await store.fetchPerson(code);
     } catch (error) {
-      toast(error.status === 404 ? `Nobody has the code ${code}.` : error.message, "warn");
       $("panes").classList.remove("reading");
+      if (error.offline) return; // the next connection tries again
+      toast(error.status === 404 ? `No user has the code ${code}.` : error.message, "warn");
       return history.replaceState(null, "", location.pathname);
     }
     thread.open(code);
@@ -89,38 +92,84 @@ $("find").addEventListener("submit", async (event) => {
   $("code").removeAttribute("aria-invalid");
   if (!code) return;
   try {
-    await store.find(code);
+    await store.fetchPerson(code);
     $("code").value = "";
     open(code);
   } catch (error) {
     $("code").setAttribute("aria-invalid", "true");
-    $("find-error").textContent = error.status === 404 ? `Nobody has the code ${code}.` : error.message;
+    $("find-error").textContent = error.status === 404 ? `No user has the code ${code}.` : error.message;
   }
 });
 
 $("copy-code").addEventListener("click", async () => {
   try {
     await navigator.clipboard.writeText(me.usercode);
-    toast("Your code is copied.", "ok");
+    toast("Code copied.", "ok");
   } catch {
-    getSelection().selectAllChildren($("my-code")); // no clipboard here: one key press is left to do
+    getSelection().selectAllChildren($("my-code")); // no access to the clipboard: select it, so that the user can copy it
   }
 });
 
 // --- Writing --------------------------------------------------------------------------------------------------------
 
+const growsByItself = CSS.supports("field-sizing", "content");
+
 function drawComposer() {
   const box = $("body");
-  const { following } = thread;
-  box.style.height = "auto";
-  box.style.height = `${box.scrollHeight + box.offsetHeight - box.clientHeight}px`; // up to what the style sheet allows
-  if (following && thread.code) thread.toEnd();
+  if (!growsByItself) {
+    box.style.height = "auto";
+    box.style.height = `${box.scrollHeight + box.offsetHeight - box.clientHeight}px`; // max-height in the style sheet limits it
+  }
   const left = bodyLength - box.value.length;
-  $("left").textContent = left <= 200 ? `${left} characters left. ` : "";
+  const hint = left <= 200 ? `${left} characters left. ` : "";
+  if ($("left").textContent !== hint) $("left").textContent = hint;
 }
 
+// Replace the draft with the text of a message; afterwards the draft comes back.
+function startEditing(message) {
+  if (!editing) drafts.set(thread.code, $("body").value);
+  editing = message;
+  $("edit-notice").hidden = false;
+  $("body").value = message.body;
+  drawComposer();
+  $("body").focus();
+  announce("You are editing your message.");
+}
+
+function stopEditing() {
+  if (!editing) return;
+  editing = null;
+  $("edit-notice").hidden = true;
+  $("body").value = drafts.get(thread.code) ?? "";
+  drawComposer();
+}
+
+async function saveEdit(body) {
+  const message = editing;
+  try {
+    if (body !== message.body) await store.edit(message.id, body);
+    if (editing === message) stopEditing();
+  } catch (error) {
+    toast(`Not saved: ${error.message}`, "warn"); // the text stays in the field
+  }
+  $("body").focus();
+}
+
+$("edit-cancel").addEventListener("click", () => {
+  stopEditing();
+  $("body").focus();
+});
+$("body").addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && editing) {
+    event.preventDefault(); // stay in the conversation
+    stopEditing();
+  } else if (event.key === "ArrowUp" && !event.target.value && !editing && thread.lastEditable) {
+    event.preventDefault();
+    startEditing(thread.lastEditable);
+  }
+});
 $("body").addEventListener("input", drawComposer);
-addEventListener("resize", drawComposer);
+if (!growsByItself) addEventListener("resize", drawComposer);
 $("body").addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing || !matchMedia("(pointer: fine)").matches) return;
   event.preventDefault();
@@ -130,10 +179,11 @@ $("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   const body = $("body").value.trim();
   if (!body || !thread.code) return;
+  if (editing) return saveEdit(body);
   $("body").value = "";
   drafts.delete(thread.code);
   drawComposer();
-  thread.arrived(true);
+  thread.jumpToEnd();
   outbox.add(body, thread.code === EVERYONE ? [] : [thread.code]);
   $("body").focus();
 });
@@ -144,88 +194,117 @@ outbox.addEventListener("sent", ({ detail: { entry, message } }) => {
   redraw("thread");
   if (entry.to.length > 1) toast(`Sent to ${message.recipients.map((each) => each.username).join(", ")}.`, "ok");
 });
-outbox.addEventListener("refused", ({ detail: { entry, error } }) => {
+outbox.addEventListener("rejected", ({ detail: { entry, error } }) => {
   if (!entry.to.includes(thread.code) && entry.to.length) toast(`Not sent: ${error.message}`, "warn");
 });
 outbox.addEventListener("delayed", ({ detail }) => banner(detail));
 outbox.addEventListener("signed-out", () => banner({ status: 401 }));
 
-// --- What happens elsewhere -----------------------------------------------------------------------------------------
+// Browsers that do not resize the page for the on-screen keyboard (Safari) would leave the text field behind it.
+visualViewport?.addEventListener("resize", () => {
+  const covered = innerHeight - visualViewport.height * visualViewport.scale > 1;
+  document.body.style.height = covered ? `${visualViewport.height}px` : "";
+});
+
+// --- Undo -----------------------------------------------------------------------------------------------------------
+
+store.actions.addEventListener("failed", ({ detail: { action, error } }) => {
+  const person = store.people.get(action.target)?.username ?? "This person";
+  toast(action.kind === "delete" ? `Not deleted: ${error.message}` : `${person} is not blocked: ${error.message}`, "warn");
+});
+// Signing out ends the session before the page is left.
+document.addEventListener("submit", ({ target }) => target.action.endsWith("/logout/") && store.actions.sendAll({ keepalive: true }), { capture: true });
+
+// --- Events ---------------------------------------------------------------------------------------------------------
 
 stream.addEventListener("message", ({ detail }) => {
   const mine = detail.sender?.usercode === me.usercode;
   if (mine) outbox.arrived(detail);
   store.receive(detail);
   const here = thread.code === EVERYONE ? detail.broadcast : detail.sender?.usercode === thread.code;
-  if (here && !mine) {
-    thread.arrived(false);
-    requestAnimationFrame(() => thread.see());
-  }
+  if (here && !mine) thread.arrived(detail);
 });
-stream.addEventListener("deleted", ({ detail }) => store.deleted(detail));
-stream.addEventListener("read", ({ detail }) => store.wasRead(detail));
-stream.addEventListener("presence", ({ detail }) => store.presence(detail));
+stream.addEventListener("edited", ({ detail }) => store.markEdited(detail));
+stream.addEventListener("deleted", ({ detail }) => store.markDeleted(detail));
+stream.addEventListener("read", ({ detail }) => store.applyRead(detail));
+stream.addEventListener("presence", ({ detail }) => store.applyPresence(detail));
 
 stream.addEventListener("open", async () => {
   banner();
-  await steadily(async () => {
-    // Somebody else may have signed in meanwhile, in another window: nothing of this page is theirs to send or to see.
-    if (begun && (await api("/api/v1/auth/profile/")).data.usercode !== me.usercode) return location.reload();
+  const isFirst = !loaded;
+  await untilDone(async () => {
+    // Another user may have signed in in another window. They must not see or send what is on this page.
+    if (!isFirst && (await api("/api/v1/auth/profile/")).data.usercode !== me.usercode) {
+      store.actions.discard();
+      return location.reload();
+    }
     outbox.flush();
-    await store.beat();
-    if (begun) return;
-    await store.begin();
-    begun = true;
-    if (location.hash) show();
+    await store.heartbeat();
+    if (!isFirst) return reopen();
+    await start();
   });
 });
-stream.addEventListener("resync", () => begun && steadily(() => store.catchUp()));
-stream.addEventListener("waiting", () => {
-  // Without a stream the page still shows what it can, as soon as it can.
-  if (!begun) steadily(async () => (await store.begin(), (begun = true), location.hash && show()));
-  setTimeout(() => stream.open || sayWhy(), 1500);
-});
 
-// A line that is closed does not say why; the answer to a heartbeat does.
-async function sayWhy() {
-  const trouble = await store.beat().then(() => ({ status: 0 }), (error) => error);
-  if (!stream.open) banner(trouble);
+async function start() {
+  await store.load();
+  loaded = true;
+  store.actions.resume();
+  if (location.hash) show();
 }
 
-// While the stream is closed a heartbeat keeps one online, and shows who else is.
-setInterval(() => stream.open || store.beat().catch(() => {}), 30000);
-for (const kind of ["focus", "visibilitychange"]) addEventListener(kind, () => thread.see());
-document.addEventListener("visibilitychange", () => thread.see());
+// Load what could not be loaded without a connection.
+function reopen() {
+  if (location.hash && !thread.code) show();
+  else thread.reload();
+}
 
-async function steadily(work) {
+stream.addEventListener("resync", () => loaded && untilDone(() => store.catchUp()));
+stream.addEventListener("retrying", () => {
+  // Without a stream the page still loads its data.
+  if (!loaded) untilDone(start);
+  setTimeout(() => stream.open || explain(), 1500);
+});
+
+// EventSource does not report why it was closed; the response to a heartbeat does.
+async function explain() {
+  const problem = await store.heartbeat().then(() => ({ status: 0 }), (error) => error);
+  if (!stream.open) banner(problem);
+}
+
+// While the stream is closed, heartbeats keep the user online and update who else is.
+setInterval(() => stream.open || store.heartbeat().catch(() => {}), 30000);
+for (const kind of ["focus", "visibilitychange"]) addEventListener(kind, () => thread.markRead());
+document.addEventListener("visibilitychange", () => thread.markRead());
+
+async function untilDone(work) {
   try {
     await work();
   } catch (error) {
     banner(error);
-    setTimeout(() => steadily(work), 5000);
+    setTimeout(() => untilDone(work), 5000);
   }
 }
 
-// --- The banner: what is wrong, for as long as it is -----------------------------------------------------------------
+// --- The banner -----------------------------------------------------------------------------------------------------
 
-function banner(trouble) {
+function banner(problem) {
   const box = $("banner");
-  if (!trouble) {
+  if (!problem) {
     box.hidden = true;
     return;
   }
-  const signedOut = trouble.status === 401 || trouble.status === 403;
-  const words = signedOut
-    ? "You are signed out. What you wrote is kept here and sent when you are signed in again. "
-    : trouble.status === 429
-      ? "You write faster than the server takes it. The rest is sent in a moment."
-      : "No connection. What you write is kept here and sent when it is back.";
-  if (box.firstChild?.textContent !== words) {
-    box.replaceChildren(words, ...(signedOut ? [h("a", { href: "/login/?next=/messager/" }, "Sign in")] : []));
+  const signedOut = problem.status === 401 || problem.status === 403;
+  const text = signedOut
+    ? "You are signed out. Your unsent messages are saved and will be sent after you sign in. "
+    : problem.status === 429
+      ? "You are sending too fast. Your messages will be sent shortly."
+      : "No connection. Your messages are saved and will be sent when you are online again.";
+  if (box.firstChild?.textContent !== text) {
+    box.replaceChildren(text, ...(signedOut ? [h("a", { href: "/login/?next=/messager/" }, "Sign in")] : []));
   }
   box.hidden = false;
 }
 
 list.drawOnline();
 list.draw();
-stream.retry();
+stream.start();

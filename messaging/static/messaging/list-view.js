@@ -1,6 +1,7 @@
-// The left side: who is online, and the conversations with what was last said in them.
-import { $, avatar, clock, h, icon, reconcile } from "./dom.js";
+// The left pane: who is online, and the conversations with their last messages.
+import { $, avatar, clock, h, icon, reconcile } from "../atrium/dom.js";
 import { DELETED, EVERYONE } from "./store.js";
+import { toast } from "../atrium/toast.js";
 
 export class ListView {
   constructor(store, { open, outbox }) {
@@ -9,7 +10,13 @@ export class ListView {
     this.open = open;
     this.current = null;
     for (const list of [$("online"), $("conversations")]) list.addEventListener("keydown", moveFocus);
-    $("older-conversations").addEventListener("click", () => store.olderConversations());
+    $("older-conversations").addEventListener("click", async () => {
+      try {
+        await store.loadOlderConversations();
+      } catch (error) {
+        toast(error.message, "warn");
+      }
+    });
   }
 
   drawOnline() {
@@ -35,23 +42,30 @@ export class ListView {
   }
 
   draw() {
-    const rows = [...this.store.conversations].map(([code, { last, unread }]) => ({
+    const rows = [...this.store.conversations].map(([code, last]) => ({
       code,
       last,
-      unread,
+      unread: this.store.badge(code),
       person: this.store.people.get(code),
       online: this.store.online.has(code),
+      deleted: Boolean(last.deleted_at || this.store.actions.get("delete", last.id)),
     }));
     rows.sort((a, b) => b.last.id - a.last.id);
-    const everyone = { code: EVERYONE, unread: this.store.unreadBroadcasts };
+    const everyone = { code: EVERYONE, unread: this.store.badge(EVERYONE) };
     reconcile($("conversations"), [everyone, ...rows], (row) => [
       row.code,
       JSON.stringify([row, row.code === this.current, row.code === EVERYONE && this.store.others.length]),
       () => this.#row(row),
     ]);
     $("older-conversations").hidden = this.store.olderThan === null;
-    const unread = rows.reduce((sum, row) => sum + row.unread, 0);
+    const unread = this.store.badges;
     document.title = unread ? `(${unread}) Messages · Atrium` : "Messages · Atrium";
+  }
+
+  // Focus the conversation that was open.
+  focus() {
+    const row = [...$("conversations").children].find(({ dataset }) => dataset.key === this.current);
+    (row ?? $("conversations")).querySelector("button")?.focus();
   }
 
   #row(row) {
@@ -78,23 +92,23 @@ export class ListView {
 
   #everyone() {
     const count = this.store.others.length;
-    const about = count === 0 ? "Nobody else is online" : count === 1 ? "One person is online" : `${count} people are online`;
+    const about = count === 0 ? "Nobody else is online" : count === 1 ? "1 person is online" : `${count} people are online`;
     return [h("span.avatar.everyone", { "aria-hidden": "true" }, icon("broadcast")), "Everyone online", h("span.line.muted", {}, about), null];
   }
 
-  #person({ code, last, person, online }) {
-    const text = last.deleted_at ? "Message deleted" : last.body.replace(/\s+/g, " ");
-    const gone = code === DELETED;
+  #person({ code, last, person, online, deleted }) {
+    const text = deleted ? "Message deleted" : last.body.replace(/\s+/g, " ");
+    const isDeleted = code === DELETED;
     return [
-      gone ? h("span.avatar", { "aria-hidden": "true" }, icon("user")) : avatar(person, "", online),
-      gone ? "Deleted accounts" : code === this.store.me.usercode ? "You" : person.username,
+      isDeleted ? h("span.avatar", { "aria-hidden": "true" }, icon("user")) : avatar(person, "", online),
+      isDeleted ? "Deleted accounts" : code === this.store.me.usercode ? "You" : person.username,
       h("span.line.muted", {}, last.mine && code !== this.store.me.usercode ? h("span", {}, "You: ") : null, text),
       h("time.muted.small", { dateTime: last.created_at }, clock.short(last.created_at)),
     ];
   }
 }
 
-// Arrow keys move between the buttons of a list.
+// Move between the buttons of a list with the arrow keys.
 function moveFocus(event) {
   const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
   if (!step) return;

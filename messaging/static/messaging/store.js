@@ -1,25 +1,39 @@
-// What this page knows: people, who of them is online, conversations and the messages of those that were opened.
-// It asks the API and tells "changed" with the part that has; the views read from it and draw.
+// The page's data: people, who is online, conversations, and the messages of opened threads. It calls the API and emits
+// "changed" with the part that changed; the views read from it.
+import { UNDO_TIME, UndoableActions } from "./undo.js";
 import { api } from "../atrium/api.js";
+import { showUnread } from "../atrium/unread.js";
 
-export const EVERYONE = "everyone"; // usercodes are upper case, so this is nobody's, nor is the next
-export const DELETED = "deleted"; // all whose accounts are gone: nothing tells them apart any more
+export const EVERYONE = "everyone"; // no usercode: those are upper case
+export const DELETED = "deleted"; // all deleted accounts together
+export const DELETABLE = 15 * 60 * 1000; // milliseconds after sending; the server has the same limit
 const PAGE = 50;
-const CATCH_UP_PAGES = 10; // of 200; whoever was away for longer begins anew
+const CATCH_UP_PAGES = 10; // of 200 messages; after a longer absence everything is loaded again
+const OVERLAP = 60000; // a change that was committed late may be older than a message that is known
+const TRAVEL_TIME = 3000; // a request must reach the server before that limit
+const NO_UNREAD = { count: 0, broadcasts: 0 };
 
 export class Store extends EventTarget {
+  #counted = new Set(); // ids of messages that are in the unread counts
+  #deletedIds = new Set();
+  #edits = new Map(); // a message's id -> its last known { body, edited_at }
+
   constructor(me) {
     super();
     this.me = me;
     this.people = new Map([[me.usercode, me]]);
     this.online = new Map();
-    this.conversations = new Map(); // usercode -> { last, unread }
-    this.threads = new Map(); // usercode or EVERYONE -> { messages: Map, next, loading, loaded, complete }
+    this.conversations = new Map(); // usercode or DELETED -> the last message
+    this.unread = new Map(); // usercode, EVERYONE or DELETED -> { count, broadcasts }
+    this.threads = new Map(); // usercode, EVERYONE or DELETED -> see thread()
     this.blocked = new Set();
-    this.unreadBroadcasts = 0;
     this.olderThan = null;
-    this.pingEvery = 30;
-    this.synced = 0; // everything up to this id is known where it is shown
+    this.synced = 0; // the id up to which all messages are known
+    this.syncedAt = 0; // the server's time until which all edits and deletions are known, in milliseconds
+    this.actions = new UndoableActions(me.usercode);
+    this.actions.addEventListener("changed", ({ detail }) => this.#actionChanged(detail.action));
+    this.actions.addEventListener("done", ({ detail }) => this.#actionDone(detail.action));
+    this.actions.addEventListener("failed", ({ detail }) => this.#actionChanged(detail.action));
   }
 
   changed(part, detail = {}) {
@@ -28,7 +42,7 @@ export class Store extends EventTarget {
 
   // --- Loading ------------------------------------------------------------------------------------------------------
 
-  async begin() {
+  async load() {
     const [conversations, unread, blocks, newest, orphans] = await Promise.all([
       api("/api/v1/conversations/"),
       api("/api/v1/messages/unread/"),
@@ -37,191 +51,318 @@ export class Store extends EventTarget {
       api("/api/v1/messages/?from_deleted=true&page_size=1"),
     ]);
     this.blocked = new Set(blocks.data.map((each) => each.usercode));
-    this.#learnConversations(conversations.data);
-    for (const message of orphans.data.results) this.conversations.set(DELETED, { last: message, unread: 0 });
-    this.#learnUnread(unread.data);
+    this.#addConversations(conversations.data);
+    for (const message of orphans.data.results) this.conversations.set(DELETED, message);
+    this.#setUnread(unread.data);
     this.synced = newest.data.results[0]?.id ?? 0;
+    this.syncedAt = Date.parse(newest.data.results[0]?.created_at ?? "1970-01-02");
+  }
+
+  async loadOlderConversations() {
+    this.#addConversations((await api(`/api/v1/conversations/?before=${this.olderThan}`)).data);
     this.changed("conversations");
   }
 
-  async olderConversations() {
-    const { data } = await api(`/api/v1/conversations/?before=${this.olderThan}`);
-    this.#learnConversations(data);
-    this.changed("conversations");
-  }
-
-  #learnConversations({ results, next_before }) {
-    for (const { person, last_message, unread } of results) {
-      this.meet(person);
+  #addConversations({ results, next_before }) {
+    for (const { person, last_message } of results) {
+      this.addPerson(person);
       const known = this.conversations.get(person.usercode);
-      if (!known || known.last.id < last_message.id) this.conversations.set(person.usercode, { last: last_message, unread });
+      if (!known || known.id < last_message.id) this.conversations.set(person.usercode, last_message);
     }
     this.olderThan = next_before;
   }
 
-  #learnUnread({ by_sender }) {
-    for (const conversation of this.conversations.values()) conversation.unread = 0;
-    this.unreadBroadcasts = 0;
-    for (const { usercode, count, broadcasts } of by_sender) {
-      const conversation = this.conversations.get(usercode ?? DELETED);
-      if (conversation) conversation.unread = count;
-      this.unreadBroadcasts += broadcasts;
-    }
+  async refreshUnread() {
+    this.#setUnread((await api("/api/v1/messages/unread/")).data);
+  }
+
+  #setUnread({ total, by_sender }) {
+    showUnread(total);
+    this.unread = new Map(by_sender.map(({ usercode, count, broadcasts }) => [usercode ?? DELETED, { count, broadcasts }]));
+    const count = by_sender.reduce((sum, { broadcasts }) => sum + broadcasts, 0);
+    this.unread.set(EVERYONE, { count, broadcasts: 0 });
     this.changed("conversations");
   }
 
-  async refreshUnread() {
-    this.#learnUnread((await api("/api/v1/messages/unread/")).data);
+  // The number on a conversation's badge. A broadcast is counted for EVERYONE only.
+  badge(code) {
+    const { count, broadcasts } = this.unread.get(code) ?? NO_UNREAD;
+    return count - broadcasts;
   }
 
-  // A person seen anywhere; a picture once known is kept until another is told.
-  meet(person) {
+  get badges() {
+    return [...this.unread.keys()].reduce((sum, code) => sum + this.badge(code), 0);
+  }
+
+  // Remember a person. A known picture is kept until a new one arrives.
+  addPerson(person) {
     const known = this.people.get(person.usercode);
     this.people.set(person.usercode, { image: known?.image ?? null, ...person });
     return this.people.get(person.usercode);
   }
 
-  async find(usercode) {
-    return this.meet((await api(`/api/v1/people/${encodeURIComponent(usercode)}/`)).data);
+  async fetchPerson(usercode) {
+    return this.addPerson((await api(`/api/v1/people/${encodeURIComponent(usercode)}/`)).data);
   }
 
+  // --- Threads ------------------------------------------------------------------------------------------------------
+
+  // A thread holds a range of messages without gaps. `atStart` and `atEnd` say whether it reaches to either end.
   thread(code) {
-    if (!this.threads.has(code)) this.threads.set(code, { messages: new Map(), next: null, loading: null, loaded: false, complete: false });
+    if (!this.threads.has(code)) {
+      const range = { messages: new Map(), atStart: false, atEnd: true };
+      this.threads.set(code, { ...range, later: [], loaded: false, loading: new Map() }); // later: received behind a gap
+    }
     return this.threads.get(code);
   }
 
-  // One page more of a thread, the newest first; several callers share one request.
-  older(code) {
+  // The loaded messages of a thread, oldest first.
+  messages(code) {
     const thread = this.thread(code);
-    if (thread.complete) return Promise.resolve();
-    thread.loading ??= this.#load(code, thread).finally(() => (thread.loading = null));
-    return thread.loading;
+    thread.sorted ??= [...thread.messages.values()].sort((a, b) => a.id - b.id);
+    return thread.sorted;
   }
 
-  async #load(code, thread) {
-    const first = { [EVERYONE]: "broadcast=true", [DELETED]: "from_deleted=true" }[code] ?? `with=${code}`;
-    const { data } = await api(thread.next ?? `/api/v1/messages/?${first}&page_size=${PAGE}`);
-    for (const message of data.results) this.#keep(thread, message);
-    // The link names the site as PUBLIC_URL does; this page may have come by another of its names.
-    thread.next = data.next && new URL(data.next).pathname + new URL(data.next).search;
-    thread.complete = !data.next;
-    thread.loaded = true;
-    this.changed("thread", { code, older: true });
+  // Load the newest messages, or those around the first unread one if it is further back.
+  open(code) {
+    const thread = this.thread(code);
+    return this.#once(thread, "open", async () => {
+      if (thread.loaded) return;
+      const newest = await this.#fetch(code, `page_size=${PAGE}`);
+      this.#addPage(code, newest.results);
+      thread.atStart = !newest.next;
+      const missing = (this.unread.get(code)?.count ?? 0) > this.messages(code).filter((message) => this.isUnread(code, message)).length;
+      if (missing && newest.next) {
+        const [first] = (await this.#fetch(code, "unread=true&after=0&page_size=1")).results;
+        if (first && !thread.messages.has(first.id)) await this.#openAt(code, first.id);
+      }
+      thread.loaded = true;
+      this.changed("thread", { code });
+    });
   }
 
-  // After a gap: everything since what was last known, or all anew.
+  async #openAt(code, id) {
+    const [before, after] = await Promise.all([
+      this.#fetch(code, `before=${id}&page_size=${PAGE}`),
+      this.#fetch(code, `after=${id - 1}&page_size=${2 * PAGE}`),
+    ]);
+    const thread = this.thread(code);
+    thread.later = [...thread.messages.values()];
+    thread.messages.clear();
+    this.#addPage(code, before.results);
+    thread.atStart = !before.next;
+    this.#addNewer(code, after);
+  }
+
+  // Add messages that follow the loaded ones, and at the end those that were received in the meantime.
+  #addNewer(code, { results, next }) {
+    const thread = this.thread(code);
+    this.#addPage(code, results);
+    thread.atEnd = !next;
+    if (next) return;
+    const last = this.messages(code).at(-1)?.id ?? 0;
+    this.#addPage(code, thread.later.filter(({ id }) => id > last));
+    thread.later = [];
+  }
+
+  // Load the newest messages of a thread that does not reach to its end.
+  openEnd(code) {
+    const thread = this.thread(code);
+    if (thread.atEnd) return Promise.resolve();
+    return this.#once(thread, "end", async () => {
+      const { results, next } = await this.#fetch(code, `page_size=${PAGE}`);
+      thread.messages.clear();
+      thread.atStart = !next;
+      this.#addNewer(code, { results, next: null });
+      this.changed("thread", { code });
+    });
+  }
+
+  loadOlder(code) {
+    const thread = this.thread(code);
+    if (thread.atStart) return Promise.resolve();
+    return this.#once(thread, "older", async () => {
+      const { results, next } = await this.#fetch(code, `before=${this.messages(code)[0].id}&page_size=${PAGE}`);
+      this.#addPage(code, results);
+      thread.atStart = !next;
+      this.changed("thread", { code });
+    });
+  }
+
+  loadNewer(code) {
+    const thread = this.thread(code);
+    if (thread.atEnd) return Promise.resolve();
+    return this.#once(thread, "newer", async () => {
+      this.#addNewer(code, await this.#fetch(code, `after=${this.messages(code).at(-1).id}&page_size=${2 * PAGE}`));
+      this.changed("thread", { code });
+    });
+  }
+
+  // Concurrent calls of one kind share one request.
+  #once(thread, kind, work) {
+    if (!thread.loading.has(kind)) thread.loading.set(kind, work().finally(() => thread.loading.delete(kind)));
+    return thread.loading.get(kind);
+  }
+
+  async #fetch(code, query) {
+    const peer = { [EVERYONE]: "broadcast=true", [DELETED]: "from_deleted=true" }[code] ?? `with=${code}`;
+    return (await api(`/api/v1/messages/?${peer}&${query}`)).data;
+  }
+
+  #addPage(code, messages) {
+    for (const message of messages) this.#add(code, message);
+  }
+
+  #add(code, incoming) {
+    const thread = this.thread(code);
+    let message = this.#withChanges(incoming);
+    const known = thread.messages.get(message.id);
+    // An event does not contain when and by whom a message was read. The event of a broadcast comes when its receipt
+    // exists: a message that was read before must be marked again.
+    if (known && message.read_at === null && !message.broadcast) message = { ...message, read_at: known.read_at };
+    if (known && !message.recipients.some((each) => "read_at" in each)) message = { ...message, recipients: known.recipients };
+    this.#put(thread, message);
+    if (message.sender) this.addPerson(message.sender);
+    for (const { usercode, username } of message.recipients) this.addPerson({ usercode, username });
+  }
+
+  #put(thread, message) {
+    thread.messages.set(message.id, message);
+    thread.sorted = null;
+  }
+
+  // After a gap in the events: load what came, was edited and was deleted since then, or everything again.
   async catchUp() {
-    let path = `/api/v1/messages/?after=${this.synced}&page_size=200`;
-    for (let page = 0; path && page < CATCH_UP_PAGES; page++) {
-      const { data } = await api(path);
-      for (const message of data.results) {
+    const since = new Date(this.syncedAt - OVERLAP).toISOString();
+    const complete =
+      (await this.#forEach(`changed_since=${since}`, (message) => (message.deleted_at ? this.#markDeleted(message.id) : this.markEdited(message)))) &&
+      (await this.#forEach(`after=${this.synced}`, (message) => {
         this.receive(message, { count: false });
         this.synced = Math.max(this.synced, message.id);
-      }
-      path = data.next && new URL(data.next).pathname + new URL(data.next).search;
-    }
-    if (path) {
+        this.syncedAt = Math.max(this.syncedAt, Date.parse(message.created_at));
+      }));
+    if (!complete) {
       const open = [...this.threads.keys()];
       this.threads.clear();
       this.conversations.clear();
-      await this.begin();
-      for (const code of open) this.changed("thread", { code, gone: true });
+      await this.load();
+      for (const code of open) this.changed("thread", { code, reset: true });
     }
     await this.refreshUnread();
   }
 
-  // --- What happens -------------------------------------------------------------------------------------------------
+  // Call `apply` with each message that fits the query; returns false if there are too many.
+  async #forEach(query, apply) {
+    let path = `/api/v1/messages/?${query}&page_size=200`;
+    for (let page = 0; path && page < CATCH_UP_PAGES; page++) {
+      const { data } = await api(path);
+      data.results.forEach(apply);
+      // The link contains PUBLIC_URL; this page may have been opened under another name of the site.
+      path = data.next && new URL(data.next).pathname + new URL(data.next).search;
+    }
+    return !path;
+  }
 
-  // An event or a page that was late may bring what was taken back since.
-  #asItStands(message) {
-    if (!this.#takenBack.has(message.id)) return message;
+  // --- Events -------------------------------------------------------------------------------------------------------
+
+  // A late event or page may contain a message that was edited or deleted since.
+  #withChanges(message) {
+    const edit = this.#edits.get(message.id);
+    if (!this.#deletedIds.has(message.id)) return edit && edit.edited_at > (message.edited_at ?? "") ? { ...message, ...edit } : message;
     return { ...message, body: "", deleted_at: message.deleted_at ?? new Date().toISOString() };
   }
 
-  #keep(thread, late) {
-    let message = this.#asItStands(late);
-    const known = thread.messages.get(message.id);
-    // An event knows less than a page does: not when it was read, and by whom. Of a broadcast it comes once there is a row
-    // to mark: what was read before is still to be marked.
-    if (known && message.read_at === null && !message.broadcast) message = { ...message, read_at: known.read_at };
-    if (known && !message.recipients.some((each) => "read_at" in each)) message = { ...message, recipients: known.recipients };
-    thread.messages.set(message.id, message);
-    if (message.sender) this.meet(message.sender);
-    for (const each of message.recipients) this.meet({ usercode: each.usercode, username: each.username });
+  // Whether I have received a message of this thread and not read it.
+  isUnread(code, message) {
+    const received = message.sender?.usercode !== this.me.usercode || code === this.me.usercode;
+    return received && !message.read_at && !message.deleted_at;
   }
 
-  // A message from the stream, a page or an answer; `count` where it is news.
-  receive(late, { count = true } = {}) {
-    const message = this.#asItStands(late);
+  // Add a message from an event, a page or a response; with `count` it increases the unread counts.
+  receive(incoming, { count = true } = {}) {
+    const message = this.#withChanges(incoming);
     const mine = message.sender?.usercode === this.me.usercode;
     const peers = mine ? message.recipients.map((each) => each.usercode) : [message.sender?.usercode ?? DELETED];
-    let news = false;
     for (const code of message.broadcast ? [...peers, EVERYONE] : peers) {
       const thread = this.threads.get(code);
-      // A thread that was never opened will bring it with its first page.
-      if (thread) {
-        news ||= !thread.messages.has(message.id);
-        this.#keep(thread, message);
-        this.changed("thread", { code, message });
-      }
-    }
-    if (message.sender) this.meet(message.sender);
-    const listed = mine && message.broadcast ? [] : peers;
-    for (const code of listed) {
-      if (mine) this.meet(message.recipients.find((each) => each.usercode === code));
-      const conversation = this.conversations.get(code);
-      const fresh = !conversation || conversation.last.id < message.id;
-      if (fresh || conversation.last.id === message.id) {
-        const { id, body, broadcast, created_at, deleted_at } = message;
-        this.conversations.set(code, {
-          last: { id, mine, body: body.slice(0, 200), broadcast, created_at, deleted_at },
-          unread: (conversation?.unread ?? 0) + (count && fresh && this.#isNew(message, mine) ? 1 : 0),
-        });
-      }
-    }
-    if (count && message.broadcast && !mine && !this.#counted.has(message.id)) this.unreadBroadcasts += 1;
-    this.#counted.add(message.id);
-    this.changed("conversations");
-    return news;
-  }
-
-  #counted = new Set();
-  #takenBack = new Set();
-
-  #isNew(message, mine) {
-    const toMe = !mine || message.recipients.some((each) => each.usercode === this.me.usercode);
-    return toMe && !message.read_at && !this.#counted.has(message.id);
-  }
-
-  deleted({ id }) {
-    this.#takenBack.add(id);
-    for (const [code, { messages }] of this.threads) {
-      const message = messages.get(id);
-      if (!message) continue;
-      messages.set(id, this.#asItStands(message));
+      if (!thread) continue; // it gets the message with its first page
+      if (thread.atEnd || thread.messages.has(message.id)) this.#add(code, message);
+      else thread.later.push(message);
       this.changed("thread", { code });
     }
-    for (const conversation of this.conversations.values()) {
-      if (conversation.last.id === id) conversation.last = { ...conversation.last, body: "", deleted_at: "now" };
+    if (message.sender) this.addPerson(message.sender);
+    for (const code of mine && message.broadcast ? [] : peers) {
+      if (mine) this.addPerson(message.recipients.find((each) => each.usercode === code));
+      if (!(this.conversations.get(code)?.id > message.id)) this.conversations.set(code, { ...message, mine, body: message.body.slice(0, 200) });
+    }
+    if (count && !this.#counted.has(message.id)) {
+      const [code] = mine ? peers.filter((each) => each === this.me.usercode) : peers;
+      if (code && this.isUnread(code, message)) this.#count(code, message);
+    }
+    this.#counted.add(message.id);
+    this.changed("conversations");
+  }
+
+  #count(code, { broadcast }) {
+    const { count, broadcasts } = this.unread.get(code) ?? NO_UNREAD;
+    this.unread.set(code, { count: count + 1, broadcasts: broadcasts + (broadcast ? 1 : 0) });
+    if (!broadcast) return;
+    const everyone = this.unread.get(EVERYONE) ?? NO_UNREAD;
+    this.unread.set(EVERYONE, { ...everyone, count: everyone.count + 1 });
+  }
+
+  // A message has a new text. Of two edits that arrive out of order, the later one counts.
+  markEdited({ id, body, edited_at }) {
+    if (!edited_at || (this.#edits.get(id)?.edited_at ?? "") >= edited_at) return;
+    this.#edits.set(id, { body, edited_at });
+    for (const [code, thread] of this.threads) {
+      const message = thread.messages.get(id);
+      thread.later = thread.later.map((each) => (each.id === id ? this.#withChanges(each) : each));
+      if (!message) continue;
+      this.#put(thread, this.#withChanges(message));
+      this.changed("thread", { code });
+    }
+    for (const [code, last] of this.conversations) {
+      if (last.id === id && !last.deleted_at) this.conversations.set(code, { ...last, body: body.slice(0, 200) });
     }
     this.changed("conversations");
   }
 
-  // Somebody has read what I wrote; or I have, in another window.
-  wasRead({ reader, from, up_to }) {
+  markDeleted({ id }) {
+    this.#markDeleted(id);
+    // It may have been unread, also in a thread that is not loaded.
+    if (this.badges) this.refreshUnread().catch(() => {}); // the next event refreshes the counts as well
+  }
+
+  #markDeleted(id) {
+    this.#deletedIds.add(id);
+    for (const [code, thread] of this.threads) {
+      const message = thread.messages.get(id);
+      if (!message) continue;
+      this.#put(thread, this.#withChanges(message));
+      this.changed("thread", { code });
+    }
+    for (const [code, last] of this.conversations) {
+      if (last.id === id) this.conversations.set(code, { ...last, body: "", deleted_at: "now" });
+    }
+    this.changed("conversations");
+  }
+
+  // A recipient has read my messages, or I have read messages in another window.
+  applyRead({ reader, from, up_to }) {
     if (reader.usercode === this.me.usercode) {
-      this.refreshUnread().catch(() => {}); // the next news brings the counts too
+      this.refreshUnread().catch(() => {}); // the next event refreshes the counts as well
       return;
     }
-    // What went to several stands in the thread of each of them.
-    for (const [code, { messages }] of this.threads) {
-      for (const message of messages.values()) {
+    // A message to several people is in the thread of each of them.
+    for (const [code, thread] of this.threads) {
+      for (const message of thread.messages.values()) {
         if (message.id < from || message.id > up_to || message.sender?.usercode !== this.me.usercode) continue;
         if (!message.recipients.some((each) => each.usercode === reader.usercode && !each.read_at)) continue;
         const recipients = message.recipients.map((each) =>
           each.usercode === reader.usercode ? { ...each, read_at: new Date().toISOString() } : each,
         );
-        messages.set(message.id, { ...message, recipients });
+        this.#put(thread, { ...message, recipients });
         this.changed("thread", { code });
       }
     }
@@ -229,20 +370,19 @@ export class Store extends EventTarget {
 
   // --- Presence -----------------------------------------------------------------------------------------------------
 
-  async beat() {
+  async heartbeat() {
     const { data } = await api("/api/v1/presence/", { method: "POST" });
-    this.pingEvery = data.ping_every;
-    this.online = new Map(data.online.map((each) => [each.usercode, this.meet(each)]));
+    this.online = new Map(data.online.map((each) => [each.usercode, this.addPerson(each)]));
     this.changed("presence");
   }
 
-  presence({ online, offline, refresh }) {
+  applyPresence({ online, offline, refresh }) {
     if (refresh) {
-      // Many at once: a moment's patience, so that not all ask in the same instant.
-      setTimeout(() => this.beat().catch(() => {}), Math.random() * 5000);
+      // Many people came or left at once. A random delay spreads the requests of all clients.
+      setTimeout(() => this.heartbeat().catch(() => {}), Math.random() * 5000);
       return;
     }
-    for (const person of online) this.online.set(person.usercode, this.meet(person));
+    for (const person of online) this.online.set(person.usercode, this.addPerson(person));
     for (const code of offline) this.online.delete(code);
     this.changed("presence");
   }
@@ -251,22 +391,20 @@ export class Store extends EventTarget {
     return [...this.online.values()].filter((person) => person.usercode !== this.me.usercode);
   }
 
-  // --- What I do ----------------------------------------------------------------------------------------------------
+  // --- Actions ------------------------------------------------------------------------------------------------------
 
-  async markRead(code) {
-    const unread = [...this.thread(code).messages.values()].filter(
-      (message) => !message.read_at && (message.sender?.usercode !== this.me.usercode || code === this.me.usercode),
-    );
-    if (!unread.length) return;
-    const { messages } = this.thread(code);
+  // Mark the messages of a thread up to the id `upTo` as read.
+  async markRead(code, upTo) {
+    const thread = this.thread(code);
+    const ids = this.messages(code).filter((message) => message.id <= upTo && this.isUnread(code, message)).map(({ id }) => id);
+    if (!ids.length) return;
     const mark = (read_at) => {
-      for (const { id } of unread) messages.set(id, { ...messages.get(id), read_at });
+      for (const id of ids) if (thread.messages.has(id)) this.#put(thread, { ...thread.messages.get(id), read_at });
     };
     mark(new Date().toISOString());
-    const up_to = Math.max(...unread.map((message) => message.id));
-    const which = { [EVERYONE]: { broadcast: true }, [DELETED]: { from_deleted: true } }[code] ?? { with: code };
+    const peer = { [EVERYONE]: { broadcast: true }, [DELETED]: { from_deleted: true } }[code] ?? { with: code };
     try {
-      await api("/api/v1/messages/read/", { method: "POST", body: { up_to, ...which } });
+      await api("/api/v1/messages/read/", { method: "POST", body: { up_to: Math.max(...ids), ...peer } });
     } catch (error) {
       mark(null);
       throw error;
@@ -274,15 +412,36 @@ export class Store extends EventTarget {
     await this.refreshUnread();
   }
 
-  async remove(id) {
-    await api(`/api/v1/messages/${id}/`, { method: "DELETE" });
-    this.deleted({ id });
+  // Change the text of my message for everybody.
+  async edit(id, body) {
+    this.markEdited((await api(`/api/v1/messages/${id}/`, { method: "PATCH", body: { body } })).data);
   }
 
-  async block(code, blocked) {
-    await api(`/api/v1/blocks/${code}/`, { method: blocked ? "POST" : "DELETE" });
-    this.blocked[blocked ? "add" : "delete"](code);
-    this.changed("thread", { code });
+  // Delete a message for everybody, in time for the server's limit, unless it is undone.
+  deleteMessage({ id, created_at }) {
+    const left = Date.parse(created_at) + DELETABLE - TRAVEL_TIME - Date.now();
+    this.actions.add("delete", id, Math.max(0, Math.min(UNDO_TIME, left)));
+  }
+
+  block(code) {
+    this.actions.add("block", code);
+  }
+
+  async unblock(code) {
+    await api(`/api/v1/blocks/${code}/`, { method: "DELETE" });
+    this.blocked.delete(code);
+    this.changed("head");
+  }
+
+  #actionChanged({ kind, target }) {
+    if (kind === "block") return this.changed("head");
+    for (const [code, thread] of this.threads) if (thread.messages.has(target)) this.changed("thread", { code });
     this.changed("conversations");
+  }
+
+  #actionDone({ kind, target }) {
+    if (kind === "delete") return this.markDeleted({ id: target });
+    this.blocked.add(target);
+    this.changed("head");
   }
 }

@@ -1,53 +1,91 @@
-// The right side: one conversation, its messages from the oldest loaded to the newest, and what is being sent.
-import { $, avatar, clock, h, icon, reconcile } from "./dom.js";
-import { DELETED, EVERYONE } from "./store.js";
+// The right pane: one thread, with its messages, oldest first, and the messages that are being sent.
+import { $, avatar, clock, h, icon, reconcile } from "../atrium/dom.js";
+import { splitLinks } from "./links.js";
+import { DELETABLE, DELETED, EVERYONE } from "./store.js";
 import { toast } from "../atrium/toast.js";
 
-const NEAR_END = 80; // pixels from the end within which the view keeps following it
-const NEAR_START = 300; // pixels from the start within which older messages are fetched
-const DELETABLE = 15 * 60 * 1000;
-const TOGETHER = 5 * 60 * 1000; // messages of one person within so long stand together
+const NEAR_END = 80; // pixels: within this distance from the end the view follows new messages
+const NEAR_EDGE = 300; // pixels: within this distance from an edge more messages are loaded
+const WINDOW = 240; // messages in the document at once; more would make every key press slow
+const STEP = 80; // messages by which the window moves
+const GROUPED = 5 * 60 * 1000; // consecutive messages of one person within this time are grouped
+const RETRY = 5000;
 
 export class ThreadView {
-  constructor(store, outbox) {
+  #lastId = null; // the last message in the window; null while the window is at the end
+  #firstUnread = null; // the divider is above this message
+  #markTimer = 0;
+  #retryTimer = 0;
+
+  constructor(store, outbox, { edit }) {
     this.store = store;
+    this.edit = edit;
     this.outbox = outbox;
     this.code = null;
-    this.unseen = 0;
+    this.following = true;
     this.box = $("log-box");
     this.box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    $("to-end").addEventListener("click", () => this.toEnd());
+    $("to-end").addEventListener("click", () => this.jumpToEnd());
+    $("to-unread").addEventListener("click", () => this.#jumpToUnread());
+    $("load-retry").addEventListener("click", () => this.reload());
     $("block").addEventListener("click", () => this.#toggleBlock());
-    new ResizeObserver(() => this.following && this.toEnd()).observe(this.box);
-    this.following = true;
+    $("block-undo").addEventListener("click", () => this.#undoBlock());
+    $("block-undo").addEventListener("keydown", leaveOnEscape);
+    new ResizeObserver(() => this.following && this.#scrollToEnd()).observe(this.box);
   }
 
-  async open(code) {
+  open(code) {
     this.code = code;
     this.following = true;
-    this.unseen = 0;
+    this.#lastId = this.#firstUnread = null;
     $("log").replaceChildren();
-    this.box.setAttribute("aria-live", "off"); // a history is not news
+    this.box.setAttribute("aria-live", "off"); // do not announce the history
     $("thread").hidden = false;
     $("welcome").hidden = true;
     this.drawHead();
     this.draw();
-    try {
-      if (!this.store.thread(code).loaded) await this.store.older(code);
-    } catch (error) {
-      toast(error.message, "warn");
-    }
-    if (this.code !== code) return;
-    this.draw();
-    this.toEnd();
-    this.box.setAttribute("aria-live", "polite");
-    this.see();
+    this.#load();
   }
 
   close() {
     this.code = null;
+    clearTimeout(this.#retryTimer);
     $("thread").hidden = true;
     $("welcome").hidden = false;
+  }
+
+  async #load() {
+    const { code } = this;
+    try {
+      await this.store.open(code);
+    } catch {
+      if (this.code === code) this.#showLoadError(true);
+      return;
+    }
+    if (this.code !== code) return;
+    this.#showLoadError(false);
+    this.#firstUnread = this.#messages.find((message) => this.store.isUnread(code, message))?.id ?? null;
+    if (this.#firstUnread) {
+      this.#jumpToUnread();
+    } else {
+      this.draw();
+    }
+    this.#scrolled();
+    this.box.setAttribute("aria-live", "polite");
+    this.markRead();
+  }
+
+  // Load what could not be loaded, such as while the page was offline.
+  reload() {
+    if (!this.code) return;
+    if (!this.store.thread(this.code).loaded) this.#load();
+    else this.#loadEdges();
+  }
+
+  #showLoadError(failed) {
+    $("load-error").hidden = !failed;
+    clearTimeout(this.#retryTimer);
+    if (failed) this.#retryTimer = setTimeout(() => this.reload(), RETRY);
   }
 
   drawHead() {
@@ -64,59 +102,107 @@ export class ThreadView {
       everyone ? h("span.avatar.everyone", { "aria-hidden": "true" }, icon("broadcast")) : avatar(person, "", online),
     );
     $("thread-about").textContent = everyone
-      ? `Goes to everybody online when you send it: now ${count === 1 ? "one person" : `${count} people`}.`
-      : `${online ? "Online" : "Offline; messages wait"} · ${this.code}`;
-    const blocked = this.store.blocked.has(this.code);
-    $("block").hidden = everyone || self;
+      ? `Reaches everybody who is online when you send it (now ${count === 1 ? "1 person" : `${count} people`}).`
+      : `${online ? "Online" : "Offline. They will see it later."} · ${this.code}`;
+    const blocked = this.store.blocked.has(this.code) || Boolean(this.store.actions.get("block", this.code));
+    this.#drawBlocking(person, everyone || self);
     $("block-label").textContent = blocked ? "Unblock" : "Block";
     $("body-label").textContent = everyone ? "Your message to everyone online" : `Your message to ${person.username}`;
-    $("body").placeholder = everyone ? "Write to everyone online" : blocked ? "You have blocked this person" : "Write a message";
+    $("body").placeholder = everyone ? "Write to everyone online" : blocked ? "You blocked this person" : "Write a message";
+  }
+
+  // While a block can be undone, the button for it is replaced by a notice with Undo. The focus follows.
+  #drawBlocking(person, impossible) {
+    const { state } = this.store.actions.get("block", this.code) ?? {};
+    const undoable = state === "held" || state === "waiting";
+    const focused = [$("block"), $("block-undo")].includes(document.activeElement);
+    $("block").hidden = impossible || undoable;
+    $("block-notice").hidden = !undoable;
+    if (undoable) {
+      const effect = `You get no messages from ${person.username}, who does not see you online and is not notified.`;
+      $("block-text").textContent = state === "waiting" ? `${person.username} will be blocked when you are online again.` : `Blocked. ${effect}`;
+    }
+    if (focused) $(undoable ? "block-undo" : "block").focus();
   }
 
   #drawDeletedHead() {
+    $("block-notice").hidden = true;
     $("thread-title").textContent = "Deleted accounts";
     $("thread-avatar").replaceChildren(h("span.avatar", { "aria-hidden": "true" }, icon("user")));
-    $("thread-about").textContent = "Read only: their accounts are gone.";
+    $("thread-about").textContent = "These accounts were deleted. You cannot reply.";
     $("block").hidden = true;
   }
 
-  get waiting() {
+  // --- Messages -----------------------------------------------------------------------------------------------------
+
+  get #messages() {
+    return this.store.messages(this.code);
+  }
+
+  get unsent() {
     const concerns = this.code === EVERYONE ? (to) => to.length === 0 : (to) => to.includes(this.code);
-    return this.outbox.waiting.filter((entry) => concerns(entry.to) && !entry.arrived);
+    return this.outbox.entries.filter((entry) => concerns(entry.to) && !entry.arrived);
+  }
+
+  // The range of loaded messages that is in the document: [start, end).
+  #window() {
+    const messages = this.#messages;
+    const last = this.#lastId === null ? -1 : messages.findLastIndex(({ id }) => id <= this.#lastId);
+    const end = last < 0 ? messages.length : last + 1;
+    return [Math.max(0, end - WINDOW), end];
+  }
+
+  #setWindowEnd(end) {
+    const messages = this.#messages;
+    this.#lastId = end >= messages.length ? null : messages[Math.max(end, Math.min(WINDOW, messages.length)) - 1].id;
+  }
+
+  // Move the window so that the message `id` is in it, with some messages before and after it.
+  #moveWindowTo(id) {
+    const index = this.#messages.findIndex((message) => message.id === id);
+    const [start, end] = this.#window();
+    if (index < start + STEP || index >= end) this.#setWindowEnd(index + WINDOW / 2);
   }
 
   draw() {
     if (!this.code) return;
     const thread = this.store.thread(this.code);
-    const messages = [...thread.messages.values()].sort((a, b) => a.id - b.id);
-    $("older").hidden = thread.complete || !messages.length;
-    $("beginning").hidden = !thread.complete;
-    $("beginning").textContent = messages.length || this.waiting.length ? "This is where it begins." : "Nothing was written here yet.";
+    const [start, end] = this.#window();
+    const messages = this.#messages.slice(start, end);
+    const atStart = thread.atStart && start === 0;
+    const atEnd = thread.atEnd && this.#lastId === null;
+    $("older").hidden = atStart || !messages.length;
+    $("newer").hidden = atEnd;
+    $("beginning").hidden = !atStart;
+    $("beginning").textContent = messages.length || this.unsent.length ? "Beginning of the conversation" : "No messages yet.";
     const items = [];
     let before = null;
     for (const message of messages) {
-      if (clock.dayKey(message.created_at) !== before?.day) items.push({ day: message.created_at });
+      const day = clock.dayKey(message.created_at);
+      if (day !== before?.day) items.push({ day: message.created_at });
+      if (message.id === this.#firstUnread) items.push({ divider: true });
       const sender = message.sender?.usercode ?? "";
       const at = Date.parse(message.created_at);
-      const together = before?.sender === sender && at - before.at < TOGETHER && before.day === clock.dayKey(message.created_at);
-      items.push({ message, together });
-      before = { day: clock.dayKey(message.created_at), sender, at };
+      const grouped = before?.sender === sender && at - before.at < GROUPED && before.day === day;
+      items.push({ message, grouped });
+      before = { day, sender, at };
     }
-    for (const entry of this.waiting) items.push({ entry });
-    const { scrollHeight, scrollTop } = this.box;
+    if (atEnd) for (const entry of this.unsent) items.push({ entry });
+    const anchor = this.following ? null : this.#anchor();
     reconcile($("log"), items, (item) => this.#describe(item));
-    if (this.following) this.toEnd();
-    else if (this.keepPlace) this.box.scrollTop = scrollTop + this.box.scrollHeight - scrollHeight;
-    this.keepPlace = false;
+    if (this.following) this.#scrollToEnd();
+    else this.#restore(anchor);
+    this.drawJumps();
   }
 
-  #describe({ day, message, together, entry }) {
+  #describe({ day, divider, message, grouped, entry }) {
     if (day) return [`day ${clock.dayKey(day)}`, clock.day(day), () => h("li.day", {}, h("span", {}, clock.day(day)))];
+    if (divider) return ["unread", "", () => h("li.day.unread", {}, h("span", {}, "New messages"))];
     if (entry) return [`out ${entry.key}`, entry.failed, () => this.#unsent(entry)];
     return [
       `m ${message.id}`,
-      JSON.stringify([message.body, message.deleted_at, together, this.#readBy(message)]),
-      () => this.#message(message, together),
+      `${message.deleted_at ? "deleted" : this.store.actions.get("delete", message.id)?.state} ${grouped} ${this.#readBy(message)} ${message.recipient_count} ${message.edited_at} ${message.body}`,
+      () => this.#message(message, grouped),
     ];
   }
 
@@ -124,31 +210,41 @@ export class ThreadView {
     return message.recipients.filter((each) => each.read_at).length;
   }
 
-  #message(message, together) {
+  #message(message, grouped) {
     const mine = message.sender?.usercode === this.store.me.usercode;
     const who = mine ? "You" : message.sender?.username ?? "A deleted account";
-    const classes = `li.message${mine ? ".mine" : ""}${together ? ".together" : ""}`;
-    if (message.deleted_at) {
-      return h(classes, {}, h("div.bubble.gone", {}, h("span.visually-hidden", {}, `${who}: `), "Message deleted", this.#stamp(message, false)));
+    const classes = `li.message${mine ? ".mine" : ""}${grouped ? ".grouped" : ""}`;
+    const focusable = { tabIndex: -1 }; // can receive focus by script; Tab stops only at links and buttons
+    const { state } = this.store.actions.get("delete", message.id) ?? {};
+    if (message.deleted_at || state) {
+      const undoable = !message.deleted_at && state !== "sending";
+      const words = undoable && state === "waiting" ? "Will be deleted when you are online again" : "Message deleted";
+      return h(
+        classes,
+        focusable,
+        h("div.bubble.deleted", {}, h("span.visually-hidden", {}, `${who}: `), words, this.#stamp(message, false)),
+        undoable ? this.#undoButton(message) : null,
+      );
     }
     const shown = (this.code === EVERYONE || this.code === DELETED) && !mine;
     return h(
       classes,
-      { tabIndex: -1 }, // to put focus back on; the keyboard stops at its button alone
+      focusable,
       h(
         "div.bubble",
         {},
-        h(shown && !together ? "span.who" : "span.visually-hidden", {}, shown && !together ? who : `${who}: `),
-        h("span.text", { dir: "auto" }, message.body),
+        h(shown && !grouped ? "span.who" : "span.visually-hidden", {}, shown && !grouped ? who : `${who}: `),
+        text(message.body),
         this.#stamp(message, mine),
       ),
-      mine && Date.now() - Date.parse(message.created_at) < DELETABLE ? this.#deleteButton(message) : null,
+      ...(mine && isRecent(message) ? [this.#editButton(message), this.#deleteButton(message)] : []),
     );
   }
 
   #stamp(message, mine) {
     const badge = this.#badge(message);
-    const stamp = h("span.stamp", {}, badge, h("time", { dateTime: message.created_at, title: clock.full(message.created_at) }, clock.time(message.created_at)));
+    const edited = message.edited_at && !message.deleted_at ? h("span", { title: `Edited ${clock.full(message.edited_at)}` }, "edited") : null;
+    const stamp = h("span.stamp", {}, badge, edited, h("time", { dateTime: message.created_at, title: clock.full(message.created_at) }, clock.time(message.created_at)));
     if (mine && message.broadcast) {
       stamp.append(h("span", {}, message.recipient_count === 1 ? "to 1 person" : `to ${message.recipient_count} people`));
     } else if (mine && this.code !== this.store.me.usercode) {
@@ -160,7 +256,7 @@ export class ThreadView {
     return stamp;
   }
 
-  // That others have the message too: everybody online, or the several it was written to.
+  // Shows that other people have the message too.
   #badge({ broadcast, recipients, recipient_count }) {
     if (broadcast) return this.code === EVERYONE ? null : h("span.to-all", {}, icon("broadcast"), "to everyone");
     if (recipient_count < 2) return null;
@@ -168,111 +264,269 @@ export class ThreadView {
     return h("span.to-all", { title: names }, icon("users"), `to ${recipient_count} people`, h("span.visually-hidden", {}, `: ${names}`));
   }
 
+  #editButton(message) {
+    return h(
+      "button.button.quiet.small.icon-only.delete",
+      { type: "button", title: "Edit", "aria-label": "Edit this message", "data-focus": "edit", onclick: () => this.edit(message) },
+      icon("edit"),
+    );
+  }
+
+  // My last message that can still be edited.
+  get lastEditable() {
+    return this.#messages.findLast((message) => message.sender?.usercode === this.store.me.usercode && isRecent(message) && !message.deleted_at && !this.store.actions.get("delete", message.id));
+  }
+
   #deleteButton(message) {
     return h(
       "button.button.quiet.small.icon-only.delete",
       {
         type: "button",
-        title: "Delete for everybody",
-        "aria-label": "Delete this message for everybody",
+        title: "Delete for everyone",
+        "aria-label": "Delete this message for everyone",
         "data-focus": "delete",
-        onclick: async () => {
-          try {
-            await this.store.remove(message.id);
-          } catch (error) {
-            toast(error.message, "warn");
-          }
-        },
+        onclick: () => this.#delete(message),
       },
       icon("trash"),
     );
   }
 
+  #undoButton({ id }) {
+    return h(
+      "button.button.secondary.small.undo",
+      { type: "button", "aria-label": "Undo deleting this message", "data-focus": "delete", onclick: () => this.#undoDelete(id), onkeydown: leaveOnEscape },
+      "Undo",
+    );
+  }
+
+  #delete(message) {
+    this.store.deleteMessage(message);
+    announce("Message deleted. You can undo it for 7 seconds.");
+  }
+
+  #undoDelete(id) {
+    this.store.actions.undo("delete", id);
+    announce("The message is not deleted.");
+  }
+
   #unsent(entry) {
     return h(
       "li.message.mine.unsent",
-      {},
+      { tabIndex: -1 },
       h(
         "div.bubble",
         {},
         h("span.visually-hidden", {}, "You: "),
-        h("span.text", { dir: "auto" }, entry.body),
-        h("span.stamp", {}, entry.failed ? null : icon("clock"), entry.failed ? "Not sent" : h("span.visually-hidden", {}, "Being sent")),
+        text(entry.body),
+        h("span.stamp", {}, entry.failed ? null : icon("clock"), entry.failed ? "Not sent" : h("span.visually-hidden", {}, "Sending")),
       ),
       entry.failed
         ? h(
             "div.trouble",
             { role: "alert" },
             h("span", {}, entry.failed),
-            h("button.button.secondary.small", { type: "button", onclick: () => this.outbox.again(entry.key) }, "Send again"),
-            h("button.button.quiet.small", { type: "button", onclick: () => this.outbox.drop(entry.key) }, "Discard"),
+            h("button.button.secondary.small", { type: "button", onclick: () => this.#leaveEntry(() => this.outbox.retry(entry.key)) }, "Retry"),
+            h("button.button.quiet.small", { type: "button", onclick: () => this.#leaveEntry(() => this.outbox.discard(entry.key)) }, "Discard"),
           )
         : null,
     );
   }
 
-  // --- Scrolling ----------------------------------------------------------------------------------------------------
-
-  #scrolled() {
-    const fromEnd = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight;
-    this.following = fromEnd < NEAR_END;
-    if (this.following) this.unseen = 0;
-    this.#drawToEnd();
-    if (this.following) this.see();
-    if (this.box.scrollTop < NEAR_START) this.#older();
+  // Do something that removes the focused button, and move the focus to the text field first.
+  #leaveEntry(action) {
+    $("body").focus();
+    action();
   }
 
-  async #older() {
-    const code = this.code;
-    const thread = this.store.thread(code);
-    if (thread.complete || thread.loading || !thread.loaded) return;
+  // --- Scrolling ----------------------------------------------------------------------------------------------------
+
+  // The first visible message and its position, to keep it in place while others are added or removed.
+  #anchor() {
+    const children = $("log").children;
+    let low = 0;
+    let high = children.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (children[middle].offsetTop + children[middle].offsetHeight <= this.box.scrollTop) low = middle + 1;
+      else high = middle;
+    }
+    const elements = [...children].slice(low, low + 5).filter((each) => each.dataset.key.startsWith("m "));
+    return elements.map((each) => [each.dataset.key, each.offsetTop - this.box.scrollTop]);
+  }
+
+  #restore(anchor) {
+    for (const [key, position] of anchor) {
+      const element = this.#element(key);
+      if (!element) continue;
+      this.box.scrollTop = element.offsetTop - position;
+      return;
+    }
+  }
+
+  #element(key) {
+    return [...$("log").children].find((child) => child.dataset.key === key);
+  }
+
+  #scrolled() {
+    if (!this.code) return;
+    const fromEnd = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight;
+    this.following = fromEnd < NEAR_END && this.#lastId === null && this.store.thread(this.code).atEnd;
+    this.drawJumps();
+    this.#loadEdges();
+    clearTimeout(this.#markTimer);
+    this.#markTimer = setTimeout(() => this.markRead(), 100);
+  }
+
+  // Near an edge move the window; where it has reached the edge of the thread, load more.
+  async #loadEdges() {
+    const { code } = this;
+    const thread = code && this.store.thread(code);
+    if (!thread?.loaded) return;
+    const [start, end] = this.#window();
+    const nearStart = this.box.scrollTop < NEAR_EDGE;
+    const nearEnd = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < NEAR_EDGE;
+    if (nearStart && start > 0) {
+      this.#setWindowEnd(end - STEP);
+      return this.draw();
+    }
+    if (nearEnd && this.#lastId !== null) {
+      this.#setWindowEnd(end + STEP);
+      return this.draw();
+    }
+    const load = nearStart && !thread.atStart ? "loadOlder" : nearEnd && !thread.atEnd ? "loadNewer" : null;
+    if (!load) return;
     this.box.setAttribute("aria-live", "off");
     try {
-      await this.store.older(code);
-    } catch (error) {
-      toast(error.message, "warn");
+      await this.store[load](code);
+    } catch {
+      if (this.code === code) this.#showLoadError(true);
+      return;
     }
+    if (this.code !== code) return;
+    this.#showLoadError(false);
+    requestAnimationFrame(() => this.#loadEdges()); // the window may have to move to show the new messages
     setTimeout(() => this.box.setAttribute("aria-live", "polite"), 200);
   }
 
-  #drawToEnd() {
+  drawJumps() {
+    if (!this.code) return;
+    const unread = this.store.unread.get(this.code)?.count ?? 0;
     $("to-end").hidden = this.following;
-    $("to-end-label").textContent = this.unseen ? `${this.unseen} new` : "To the newest";
+    $("to-end-label").textContent = unread ? `${unread} new` : "Jump to latest";
+    const divider = this.#element("unread");
+    const first = this.#messages[this.#window()[0]]?.id ?? 0;
+    $("to-unread").hidden = divider ? divider.offsetTop >= this.box.scrollTop : !this.#firstUnread || this.#firstUnread > first;
   }
 
-  toEnd() {
-    this.following = true;
-    this.unseen = 0;
-    this.box.scrollTop = this.box.scrollHeight;
-    this.#drawToEnd();
-  }
-
-  arrived(mine) {
-    if (mine) this.following = true;
-    else if (!this.following) this.unseen += 1;
-    this.#drawToEnd();
-  }
-
-  // What is on the screen, in a window that somebody looks at, has been read.
-  async see() {
-    if (!this.code || !this.following || document.visibilityState !== "visible" || !document.hasFocus()) return;
+  // Show the end, follow new messages and mark all as read.
+  async jumpToEnd() {
+    const { code } = this;
     try {
-      await this.store.markRead(this.code);
-    } catch {
-      // It stays unread, and is tried again with the next message or glance.
+      await this.store.openEnd(code);
+    } catch (error) {
+      return toast(error.message, "warn");
     }
+    if (this.code !== code) return;
+    this.#toEnd();
+    this.markRead();
+  }
+
+  #toEnd() {
+    this.following = true;
+    this.#lastId = null;
+    this.draw();
+  }
+
+  #scrollToEnd() {
+    this.box.scrollTop = this.box.scrollHeight;
+  }
+
+  // Scroll the divider to the upper part of the view, with a little of what comes before it.
+  #jumpToUnread() {
+    this.following = false;
+    this.#moveWindowTo(this.#firstUnread);
+    this.draw();
+    const divider = this.#element("unread");
+    if (divider) this.box.scrollTop = divider.offsetTop - this.box.clientHeight / 5;
+  }
+
+  // A message of somebody else arrived in this thread. If nobody sees it, the divider marks the first such message.
+  arrived({ id }) {
+    const seen = this.following && document.visibilityState === "visible" && document.hasFocus();
+    const isFirst = !this.#messages.some((each) => each.id < id && this.store.isUnread(this.code, each));
+    if (!seen && isFirst) this.#firstUnread = id;
+    requestAnimationFrame(() => this.markRead());
+  }
+
+  // Mark the messages down to the last visible one as read if the window has focus.
+  async markRead() {
+    const shown = this.code && this.box.clientHeight > 0;
+    if (!shown || document.visibilityState !== "visible" || !document.hasFocus()) return;
+    const upTo = this.#lastVisibleId();
+    if (!upTo) return;
+    try {
+      await this.store.markRead(this.code, upTo);
+    } catch {
+      // They stay unread; the next message, scrolling or focus tries again.
+    }
+    this.drawJumps();
+  }
+
+  #lastVisibleId() {
+    const bottom = this.box.scrollTop + this.box.clientHeight;
+    const children = $("log").children;
+    for (let index = children.length - 1; index >= 0; index--) {
+      const { key } = children[index].dataset;
+      if (key.startsWith("m ") && children[index].offsetTop + Math.min(children[index].offsetHeight, 40) <= bottom) return Number(key.slice(2));
+    }
+    return 0;
   }
 
   async #toggleBlock() {
-    const code = this.code;
-    const name = this.store.people.get(code).username;
-    const block = !this.store.blocked.has(code);
+    const { code } = this;
+    const { username } = this.store.people.get(code);
+    if (this.store.actions.get("block", code)) return; // it is being sent
+    if (!this.store.blocked.has(code)) {
+      this.store.block(code);
+      announce(`You blocked ${username}. You can undo it for 7 seconds.`);
+      return;
+    }
     try {
-      await this.store.block(code, block);
-      this.drawHead();
-      toast(block ? `${name} can no longer reach you, and is not told.` : `${name} can reach you again.`, "ok");
+      await this.store.unblock(code);
+      toast(`You unblocked ${username}.`, "ok");
     } catch (error) {
       toast(error.message, "warn");
     }
   }
+
+  #undoBlock() {
+    const { username } = this.store.people.get(this.code);
+    this.store.actions.undo("block", this.code);
+    announce(`You did not block ${username}.`);
+  }
+}
+
+// Whether I can still edit or delete my message.
+function isRecent({ created_at }) {
+  return Date.now() - Date.parse(created_at) < DELETABLE;
+}
+
+// Screen readers read this text aloud.
+export function announce(words) {
+  $("announcer").textContent = words;
+}
+
+// Esc leaves an Undo button instead of the conversation.
+function leaveOnEscape(event) {
+  if (event.key !== "Escape") return;
+  event.preventDefault();
+  $("body").focus();
+}
+
+// The text of a message, with links.
+function text(body) {
+  const parts = splitLinks(body).map((part) =>
+    typeof part === "string" ? part : h("a", { href: part.href, target: "_blank", rel: "noopener noreferrer nofollow ugc", title: part.href }, part.text),
+  );
+  return h("span.text", { dir: "auto" }, ...parts);
 }

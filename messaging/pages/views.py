@@ -1,4 +1,4 @@
-"""The chat page. What it shows it asks the API for, like any other client."""
+"""The chat page. Its script gets all data from the API, like any other client."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
-from . import people
-from .models import BODY_LENGTH
+from ..cards import load_cards
+from ..models import BODY_LENGTH
 
 
 @require_safe
 @login_required
 @ensure_csrf_cookie
 def messager(request: Any) -> HttpResponse:
-    """``GET /messager/``."""
-    card = people.cards([request.user.pk])[request.user.pk]
+    """Show the chat page (``GET /messager/``)."""
+    card = load_cards([request.user.pk])[request.user.pk]
     return render(request, "messaging/messager.html", {"me": card, "body_length": BODY_LENGTH})

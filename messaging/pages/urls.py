@@ -1,0 +1,7 @@
+"""``/messager/``."""
+
+from django.urls import path
+
+from . import views
+
+urlpatterns = [path("", views.messager, name="messager")]

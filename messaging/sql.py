@@ -1,0 +1,334 @@
+"""The SQL that is written by hand, because the ORM cannot express it or is too slow. Times: docs/decisions."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db import connection
+
+from config.db.fields import id_array
+from config.db.locks import LOCK
+
+from .models import MAX_RECIPIENTS
+from .representation import Receipt
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+    from .models import BroadcastBatch, Message
+
+
+def fetch(sql: str, parameters: Any) -> list[tuple]:
+    """Run a query and return its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall()
+
+
+# --- Messages ---------------------------------------------------------------------------------------------------------
+
+
+class MessageRow(NamedTuple):
+    """A message as one viewer sees it."""
+
+    id: int
+    json: str
+    is_new: bool  # the viewer is a recipient, and it is not marked as delivered yet
+
+
+def message_rows(message_ids: Iterable[int], viewer: "User") -> list[MessageRow]:
+    """Return messages in the order of ``message_ids``. ``viewer`` must be allowed to see them.
+
+    Postgres builds the JSON, as ``MessageSerializer`` describes it. A page of 50 takes this process 0.5 ms; with the
+    serializer, one message took 0.6 ms.
+    """
+    return [
+        MessageRow(*row)
+        for row in fetch(_MESSAGE_ROWS, {"ids": id_array(message_ids), "viewer": viewer.pk, "limit": MAX_RECIPIENTS})
+    ]
+
+
+def _instant(column: str) -> str:
+    return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+
+# The receipts that a batch has not created yet are recipients too. Only the sender sees times.
+_MESSAGE_ROWS = f"""
+SELECT m.id, json_build_object(
+    'id', m.id,
+    'sender', CASE WHEN s.id IS NOT NULL THEN json_build_object('usercode', s.usercode, 'username', s.username) END,
+    'body', m.body,
+    'broadcast', m.broadcast,
+    'recipients', recipients.list,
+    'recipient_count', m.recipient_count,
+    'created_at', {_instant("m.created_at")},
+    'read_at', {_instant("own.read_at")},
+    'edited_at', {_instant("m.edited_at")},
+    'deleted_at', {_instant("m.deleted_at")}
+)::text, own.id IS NOT NULL AND own.delivered_at IS NULL
+FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS page (id, place)
+JOIN messaging_message m ON m.id = page.id
+LEFT JOIN accounts_user s ON s.id = m.sender_id
+LEFT JOIN messaging_messagerecipient own
+    ON own.message_id = m.id AND own.recipient_id = %(viewer)s AND NOT own.withheld
+CROSS JOIN LATERAL (
+    SELECT coalesce(json_agg(one ORDER BY user_id), '[]') AS list FROM (
+        SELECT u.id AS user_id, CASE WHEN m.sender_id = %(viewer)s THEN json_build_object(
+            'usercode', u.usercode, 'username', u.username,
+            'delivered_at', {_instant("r.delivered_at")}, 'read_at', {_instant("r.read_at")}
+        ) ELSE json_build_object('usercode', u.usercode, 'username', u.username) END AS one
+        FROM (
+            (
+                SELECT recipient_id, delivered_at, read_at FROM messaging_messagerecipient
+                WHERE message_id = m.id ORDER BY recipient_id LIMIT %(limit)s
+            )
+            UNION ALL
+            SELECT unnest(recipient_ids[1:%(limit)s]), NULL, NULL FROM messaging_broadcastbatch
+            WHERE message_id = m.id AND done_at IS NULL
+        ) r
+        JOIN accounts_user u ON u.id = r.recipient_id
+        ORDER BY u.id LIMIT %(limit)s
+    ) listed
+) recipients
+ORDER BY page.place
+"""  # noqa: S608
+
+
+class Addressee(NamedTuple):
+    """A user whom a message is sent to."""
+
+    id: int
+    usercode: str
+    username: str
+    blocks_sender: bool
+
+
+def addressees(usercodes: Sequence[str], sender: "User") -> list[Addressee]:
+    """Return the active users with these codes, oldest account first.
+
+    With the ORM's query, sending a message took 5,200 Python calls instead of 3,100.
+    """
+    rows = fetch(
+        """
+        SELECT u.id, u.usercode, u.username,
+               EXISTS (SELECT 1 FROM messaging_block b WHERE b.blocker_id = u.id AND b.blocked_id = %s)
+        FROM accounts_user u WHERE u.usercode = ANY(%s) AND u.is_active ORDER BY u.id
+        """,
+        [sender.pk, list(usercodes)],
+    )
+    return [Addressee(*row) for row in rows]
+
+
+def insert_message(
+    sender_id: int, body: str, receipts: Iterable[tuple[int, bool]], *, locks: tuple[list[str], list[bool]]
+) -> tuple[int, datetime]:
+    """Take ``locks``, then insert a direct message with its receipts; returns its id and ``created_at``.
+
+    ``receipts`` are the recipients' ids, with true for a receipt that is withheld. Both statements are sent
+    together: this saves 3 % of the time of a message. ``created_at`` is the time after the wait for the locks, so that
+    it grows with the id. One INSERT takes this process 0.2 ms, the ORM's two took 0.7 ms.
+    """
+    recipients = list(receipts)
+    [row] = fetch(
+        f"""
+        {LOCK};
+        WITH message AS (
+            INSERT INTO messaging_message (sender_id, body, broadcast, recipient_count, created_at)
+            VALUES (%s, %s, false, %s, clock_timestamp()) RETURNING id, created_at
+        ), receipts AS (
+            INSERT INTO messaging_messagerecipient (message_id, recipient_id, sender_id, broadcast, withheld)
+            SELECT message.id, x.recipient_id, %s, false, x.withheld
+            FROM message, unnest(%s::bigint[], %s::boolean[]) AS x (recipient_id, withheld)
+        )
+        SELECT id, created_at FROM message
+        """,  # noqa: S608
+        [
+            *locks, sender_id, body, len(recipients), sender_id,
+            id_array(user_id for user_id, _ in recipients), [withheld for _, withheld in recipients],
+        ],
+    )  # fmt: skip
+    return row
+
+
+# --- Broadcasts -------------------------------------------------------------------------------------------------------
+
+
+def broadcast_recipient_ids(user_ids: Iterable[int], sender: "User") -> list[int]:
+    """Return which of ``user_ids`` receive a broadcast of ``sender``, in ascending order."""
+    rows = fetch(
+        """
+        SELECT u.id FROM unnest(%(ids)s::bigint[]) AS x (id) JOIN accounts_user u ON u.id = x.id
+        WHERE u.is_active AND u.id <> %(sender)s
+          AND NOT EXISTS (SELECT 1 FROM messaging_block b WHERE b.blocker_id = u.id AND b.blocked_id = %(sender)s)
+        ORDER BY u.id
+        """,
+        {"ids": id_array(user_ids), "sender": sender.pk},
+    )
+    return [user_id for (user_id,) in rows]
+
+
+def insert_receipts(message: "Message", batch: "BroadcastBatch") -> None:
+    """Create the receipts of a batch. Accounts deleted since then are left out by the join.
+
+    45 times as fast as a thousand ``create()`` calls each (docs/decisions/broadcast-rows.md). ON CONFLICT is not
+    needed: the receipts and the end of the batch are in one commit, and the batch is locked.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO messaging_messagerecipient (message_id, recipient_id, sender_id, broadcast, withheld, deleted)
+            SELECT %s, u.id, %s, true, false, %s
+            FROM unnest(%s::bigint[]) AS x (id) JOIN accounts_user u ON u.id = x.id
+            """,
+            [message.pk, message.sender_id, message.deleted_at is not None, id_array(batch.recipient_ids)],
+        )
+
+
+def lock_for_fan_out(message_id: int) -> None:
+    """Keep a message from being edited or deleted until the end of the transaction; other batches can lock it too."""
+    fetch("SELECT 1 FROM messaging_message WHERE id = %s FOR SHARE", [message_id])
+
+
+# --- Receipts ---------------------------------------------------------------------------------------------------------
+
+
+def receipts_of(message_ids: Iterable[int]) -> dict[int, list[Receipt]]:
+    """Return the first MAX_RECIPIENTS receipts of each message, also those that a batch has not created yet.
+
+    One query for a page: the limit for each message needs a lateral join, which the ORM does not have.
+    """
+    ids = list(message_ids)
+    found: dict[int, list[Receipt]] = {message_id: [] for message_id in ids}
+    rows = fetch(
+        """
+        SELECT m.id, u.id, u.usercode, u.username, r.delivered_at, r.read_at
+        FROM unnest(%(ids)s::bigint[]) AS m (id)
+        CROSS JOIN LATERAL (
+            SELECT recipient_id, delivered_at, read_at FROM messaging_messagerecipient
+            WHERE message_id = m.id ORDER BY recipient_id LIMIT %(limit)s
+        ) r
+        JOIN accounts_user u ON u.id = r.recipient_id
+        UNION ALL
+        SELECT b.message_id, u.id, u.usercode, u.username, NULL, NULL
+        FROM messaging_broadcastbatch b
+        CROSS JOIN LATERAL unnest(b.recipient_ids[1:%(limit)s]) AS x (id)
+        JOIN accounts_user u ON u.id = x.id
+        WHERE b.message_id = ANY(%(ids)s) AND b.done_at IS NULL
+        ORDER BY 1, 2
+        """,
+        {"ids": ids, "limit": MAX_RECIPIENTS},
+    )
+    for message_id, _, *receipt in rows:
+        if len(found[message_id]) < MAX_RECIPIENTS:
+            found[message_id].append(Receipt(*receipt))
+    return found
+
+
+def mark_delivered(deliveries: Iterable[tuple[int, int]]) -> None:
+    """Set ``delivered_at`` for pairs of a user's and a message's id; receipts that are locked are skipped."""
+    pairs = list(deliveries)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH delivered AS (
+                SELECT r.id FROM messaging_messagerecipient r
+                JOIN unnest(%s::bigint[], %s::bigint[]) AS x (recipient_id, message_id)
+                  ON r.message_id = x.message_id AND r.recipient_id = x.recipient_id
+                WHERE r.delivered_at IS NULL AND NOT r.withheld
+                ORDER BY r.id FOR UPDATE OF r SKIP LOCKED
+            )
+            UPDATE messaging_messagerecipient r SET delivered_at = now() FROM delivered WHERE r.id = delivered.id
+            """,
+            [id_array(user_id for user_id, _ in pairs), id_array(message_id for _, message_id in pairs)],
+        )
+
+
+def clear_sender(user_id: int) -> None:
+    """Set the sender of a user's receipts to null, before the account is deleted.
+
+    The account and its messages are locked first: nothing more is sent in this name, and a fan-out has created its
+    receipts. The receipts are found by their messages, because no index of receipts begins with the sender.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM accounts_user WHERE id = %s FOR UPDATE", [user_id])
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM messaging_message WHERE sender_id = %s FOR NO KEY UPDATE) locked",
+            [user_id],
+        )
+        cursor.execute(
+            "UPDATE messaging_messagerecipient SET sender_id = NULL "
+            "WHERE message_id IN (SELECT id FROM messaging_message WHERE sender_id = %s)",
+            [user_id],
+        )
+
+
+# --- Conversations ----------------------------------------------------------------------------------------------------
+
+
+class LastMessage(NamedTuple):
+    """The newest message of a conversation."""
+
+    peer_id: int
+    id: int
+    mine: bool
+    body: str
+    broadcast: bool
+    created_at: datetime
+    deleted_at: datetime | None
+
+
+def last_messages(user: "User", *, before: int | None, limit: int) -> tuple[list[LastMessage], bool]:
+    """Return the last message with each person if its id is below ``before``, newest first, and whether there are more.
+
+    ``limit`` is exceeded rather than splitting the recipients of one message.
+
+    Each recursion is a skip scan: one probe of an index finds the next person together with the last message. The cost
+    depends on the number of people, not of messages: 5 ms for 50 people and 45 ms for 500,
+    with 100,000 messages each (measured on a busy machine with two cores).
+    """
+    rows = fetch(
+        """
+        WITH RECURSIVE unread (peer_id, message_id) AS (
+            SELECT %(everybody)s::bigint, 0::bigint
+            UNION ALL
+            SELECT next.* FROM unread, LATERAL (
+                SELECT sender_id, message_id FROM messaging_messagerecipient
+                WHERE recipient_id = %(user)s AND sender_id < unread.peer_id
+                  AND read_at IS NULL AND NOT deleted AND NOT withheld
+                ORDER BY sender_id DESC, message_id DESC LIMIT 1
+            ) next
+        ), seen (peer_id, message_id) AS (
+            SELECT %(everybody)s::bigint, 0::bigint
+            UNION ALL
+            SELECT next.* FROM seen, LATERAL (
+                SELECT sender_id, message_id FROM messaging_messagerecipient
+                WHERE recipient_id = %(user)s AND sender_id < seen.peer_id
+                  AND (read_at IS NOT NULL OR deleted) AND NOT withheld
+                ORDER BY sender_id DESC, message_id DESC LIMIT 1
+            ) next
+        ), sent (peer_id, message_id) AS (
+            SELECT %(everybody)s::bigint, 0::bigint
+            UNION ALL
+            SELECT next.* FROM sent, LATERAL (
+                SELECT recipient_id, message_id FROM messaging_messagerecipient
+                WHERE sender_id = %(user)s AND recipient_id < sent.peer_id AND NOT broadcast
+                ORDER BY recipient_id DESC, message_id DESC LIMIT 1
+            ) next
+        ), last AS (
+            SELECT peer_id, max(message_id) AS message_id
+            FROM (TABLE unread UNION ALL TABLE seen UNION ALL TABLE sent) AS found
+            GROUP BY peer_id
+        )
+        SELECT m.total, m.peer_id, m.message_id, message.sender_id IS NOT DISTINCT FROM %(user)s,
+               left(message.body, 200), message.broadcast, message.created_at, message.deleted_at
+        FROM (
+            SELECT last.*, count(*) OVER () AS total FROM last JOIN accounts_user u ON u.id = peer_id AND u.is_active
+            WHERE message_id < coalesce(%(before)s, message_id + 1)
+            ORDER BY message_id DESC FETCH FIRST %(limit)s ROWS WITH TIES
+        ) m
+        JOIN messaging_message message ON message.id = m.message_id
+        ORDER BY m.message_id DESC, m.peer_id
+        """,
+        {"user": user.pk, "everybody": 2**63 - 1, "before": before, "limit": limit},
+    )
+    return [LastMessage(*row[1:]) for row in rows], bool(rows) and rows[0][0] > len(rows)
