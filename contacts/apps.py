@@ -2,14 +2,14 @@ from django.apps import AppConfig
 
 
 class ContactsConfig(AppConfig):
-    """Uploaded address sheets, and the window that keeps one key from being stored twice at once."""
+    """Uploaded sheets of contacts, and the window between two rows with the same phone number or e-mail address."""
 
     name = "contacts"
 
     def ready(self) -> None:
-        from accounts import export
+        from accounts.personal_data import register
 
-        from . import announcements, receivers
+        from . import receivers  # noqa: F401  connects its receivers
+        from .personal_data import personal_data
 
-        receivers.connect()
-        export.register("contacts", announcements.export_of)
+        register("contacts", personal_data)

@@ -8,9 +8,10 @@ from openpyxl import Workbook
 
 from accounts.models import User
 
-from . import services
+from .services import uploads
 
 ROWS = (
+    ("Name", "Phone Number", "Email Address"),
     ("Ada Lovelace", "+44 20 7946 0001", "ada@contacts.example"),
     ("Alan Turing", "+44 20 7946 0002", "alan@contacts.example"),
     ("Grace Hopper", "", "grace@contacts.example"),
@@ -20,10 +21,9 @@ ROWS = (
 
 
 def fill(people: Sequence[User]) -> str:
-    """A sheet uploaded by the first person; returns what was made."""
+    """Upload a sheet for the first of ``people`` and return a description of it."""
     book = Workbook(write_only=True)
     sheet = book.create_sheet()
-    sheet.append(("Name", "Phone Number", "Email Address"))
     for row in ROWS:
         sheet.append(row)
     file = TemporaryUploadedFile("demo.xlsx", "application/octet-stream", 0, None)
@@ -32,5 +32,5 @@ def fill(people: Sequence[User]) -> str:
     file.size = file.tell()
     file.seek(0)
     with closing(file):
-        services.receive(owner=people[0], file=file)
-    return f"a sheet of {len(ROWS)} contacts, one of which waits for three minutes"
+        uploads.create_upload(owner=people[0], file=file)
+    return f"a sheet of {len(ROWS) - 1} contacts, one of which waits for three minutes"

@@ -1,71 +1,76 @@
-"""Uploaded sheets, what became of each of their rows, and the gates that space out the rows of one key."""
+"""Uploaded sheets, the outcome of each row, and the gates that keep rows of one key apart."""
 
 from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Concat, Now
+from django.db.models import F, Q, Value, When
+from django.db.models.functions import Concat, Left
 
-from config.claims import Job, pending
-from config.search import Fold
+from config.db.search import Fold
+from config.jobs.job import ImportJob, Job, Status, due_index, failed_index, status_field
 
-from .querysets import FileMetadataQuerySet, OwnedQuerySet, PiecesQuerySet
+from .querysets import SORTED_LENGTH, ContactQuerySet, FileMetadataQuerySet, RowQuerySet
 
 NAME_LENGTH = 200
 
 
-class FileMetadata(Job):
-    """An uploaded sheet. The file itself is in the storage alone; this row says where, and how far its reading is.
+class UploadStatus(models.TextChoices):
+    """What the API calls the state of an upload: that of its import, until the upload is undone."""
 
-    It is also the job: ``cursor`` is the last row of the sheet that was decided, and moves in the transaction that
-    stores the rows up to it. ``epoch`` counts the workers that took it up: one that was thought dead and comes back
-    finds another number there and stops.
+    QUEUED = Status.QUEUED.value, Status.QUEUED.label
+    PROCESSING = Status.PROCESSING.value, Status.PROCESSING.label
+    COMPLETED = Status.COMPLETED.value, Status.COMPLETED.label
+    COMPLETED_WITH_ERRORS = Status.COMPLETED_WITH_ERRORS.value, Status.COMPLETED_WITH_ERRORS.label
+    FAILED = Status.FAILED.value, Status.FAILED.label
+    UNDOING = "undoing", "undoing"
+    UNDONE = "undone", "undone"
+
+
+class FileMetadata(ImportJob):
+    """An uploaded sheet. Its file is in the storage under ``key``; ``cursor`` is the last row that was decided.
+
+    A deleted upload whose contacts remain keeps its row without any content, because they refer to it.
     """
 
-    is_reported = True
-
-    class Status(models.TextChoices):
-        UPLOADING = "uploading", "being uploaded"
-        QUEUED = "queued", "queued"
-        PROCESSING = "processing", "processing"
-        COMPLETED = "completed", "completed"
-        COMPLETED_WITH_ERRORS = "completed_with_errors", "completed with errors"
-        FAILED = "failed", "failed"
+    task = "contacts.tasks.import_uploads"
+    retry_service = "contacts.services.uploads.retry_uploads"
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads")
-    name = models.CharField(max_length=255, help_text="The file's name as it was uploaded.")
     size = models.PositiveIntegerField(help_text="Bytes.")
     sha256 = models.CharField("SHA-256", max_length=64)
-    key = models.CharField(max_length=100, unique=True, help_text="Where it lies in the storage.")
+    key = models.CharField(max_length=100, unique=True, help_text="The file's key in the storage.")
     duplicate_of = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, related_name="+",
         help_text="The owner's earlier upload of the same content.",
     )  # fmt: skip
     idempotency_key = models.CharField(max_length=255, blank=True)
-    total_rows = models.PositiveIntegerField(help_text="Rows of the sheet that hold anything, the header not counted.")
+    encoding = models.CharField(
+        max_length=40, blank=True, db_default="", help_text="The text encoding of a CSV file; empty for a workbook."
+    )
+    mapping = models.JSONField(
+        null=True, help_text="The columns of each field. Null: the file has exactly the three columns."
+    )
+    sheet = models.CharField(
+        max_length=255, blank=True, db_default="", help_text="The chosen sheet. Empty: the first visible one."
+    )
+    total_rows = models.PositiveIntegerField(help_text="Rows with any content, without the header.")
     accepted = models.PositiveIntegerField(default=0, help_text="Rows stored at once.")
     deferred = models.PositiveIntegerField(default=0, help_text="Rows that had to wait for their window.")
-    rejected = models.PositiveIntegerField(default=0)
-    cursor = models.PositiveIntegerField(default=0, help_text="The last row of the sheet that was decided.")
-    epoch = models.PositiveIntegerField(default=0, help_text="How often a worker took it up.")
-    error_code = models.CharField(max_length=40, blank=True)
-    created_at = models.DateTimeField(db_default=Now())
-    stored_at = models.DateTimeField(null=True, help_text="When the original was safe in the storage.")
-    started_at = models.DateTimeField(null=True)
-    # One truth: what the API calls the status follows from the instants.
-    status = models.GeneratedField(
-        expression=Case(
-            When(failed_at__isnull=False, then=Value("failed")),
-            When(done_at__isnull=False, rejected__gt=0, then=Value("completed_with_errors")),
-            When(done_at__isnull=False, then=Value("completed")),
-            When(stored_at__isnull=True, then=Value("uploading")),
-            When(started_at__isnull=True, then=Value("queued")),
-            default=Value("processing"),
-        ),
-        output_field=models.CharField(max_length=30, choices=Status),
-        db_persist=True,
+    undo_requested_at = models.DateTimeField(null=True, editable=False)
+    undone_at = models.DateTimeField(null=True, editable=False)
+    removed_contacts = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Contacts that an undo has removed."
+    )
+    removed_waiting = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Waiting rows that an undo has removed."
+    )
+    deleted_at = models.DateTimeField(null=True, editable=False)
+    status = status_field(
+        When(undone_at__isnull=False, then=Value(UploadStatus.UNDONE.value)),
+        When(undo_requested_at__isnull=False, then=Value(UploadStatus.UNDOING.value)),
+        choices=UploadStatus,
     )
 
     objects: ClassVar = FileMetadataQuerySet.as_manager()
@@ -81,9 +86,14 @@ class FileMetadata(Job):
                 condition=Q(total_rows__gte=F("accepted") + F("deferred") + F("rejected")),
                 name="filemetadata_no_row_twice",
             ),
+            models.CheckConstraint(
+                condition=Q(undo_requested_at=None) | ~Q(done_at=None) | ~Q(failed_at=None),
+                name="filemetadata_undo_after_import",
+            ),
         )
         indexes = (
-            pending("filemetadata_pending"),
+            due_index("filemetadata_pending"),
+            failed_index("filemetadata_failed"),
             models.Index(fields=["owner", "-id"], name="filemetadata_of_owner"),
             models.Index(fields=["owner", "sha256"], name="filemetadata_same_content"),
         )
@@ -92,16 +102,37 @@ class FileMetadata(Job):
         return self.name
 
     @property
+    def is_csv(self) -> bool:
+        return bool(self.encoding)
+
+    @property
     def processed_rows(self) -> int:
         return self.accepted + self.deferred + self.rejected
 
-    @property
-    def finished_at(self) -> object:
-        return self.done_at or self.failed_at
+
+class UploadUndo(Job):
+    """The undo of an upload that is too large for a request: a worker removes its rows in batches."""
+
+    task = "contacts.tasks.undo_uploads"
+    retry_service = ""  # its failure has released the upload, whose owner can undo it again
+
+    upload = models.OneToOneField(FileMetadata, on_delete=models.CASCADE, related_name="undo")
+
+    class Meta:
+        verbose_name = "undo of an upload"
+        verbose_name_plural = "undos of uploads"
+        ordering = ("-id",)
+        indexes = (
+            due_index("uploadundo_pending"),
+            failed_index("uploadundo_failed"),
+        )
+
+    def __str__(self) -> str:
+        return f"undo of upload {self.upload_id}"
 
 
 class SheetRow(models.Model):
-    """A row of a sheet, its texts as they came. ``row`` is its number in the sheet: the header is usually row 1."""
+    """A row of a sheet with its original texts. ``row`` is its number in the sheet; the header is usually row 1."""
 
     row = models.PositiveIntegerField()
     name = models.CharField(max_length=NAME_LENGTH, blank=True)
@@ -116,17 +147,17 @@ class SheetRow(models.Model):
 
 
 class KeyedRow(SheetRow):
-    """A row that may be stored. Its keys are what is compared: the phone's digits, the e-mail in lower case."""
+    """A valid row. Its keys are compared: the digits of the phone number, the e-mail address in lower case."""
 
-    # No constraint: the upload has the same owner, and has one. Checking it would take a lock on the person's row while
-    # the window's is held, in which case the deletion of an account and a worker could wait for each other.
+    # No constraint: the upload has the same owner, with a constraint. Checking it would lock the user's row while the
+    # window's lock is held, so that a worker and the deletion of an account could wait for each other.
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )
     upload = models.ForeignKey(FileMetadata, on_delete=models.CASCADE, related_name="%(class)ss", db_index=False)
     phone_key = models.CharField(max_length=15, blank=True)
     email_key = models.CharField("e-mail key", max_length=254, blank=True)
-    # What a search looks into. One text and one index: three would make a bulk load three times as slow.
+    # One text and one index for the search: three indexes would make a bulk load three times as slow.
     search_text = models.GeneratedField(
         expression=Concat(
             *("name", Value(" "), "phone_number", Value(" "), "phone_key", Value(" "), "email_address"),
@@ -136,13 +167,15 @@ class KeyedRow(SheetRow):
         db_persist=True,
     )
 
-    objects = OwnedQuerySet.as_manager()
+    objects = ContactQuerySet.as_manager()
 
     class Meta:
         abstract = True
 
 
 class Contact(KeyedRow):
+    """A row that was stored, at once or after its window."""
+
     accepted_at = models.DateTimeField()
 
     class Meta:
@@ -153,17 +186,18 @@ class Contact(KeyedRow):
         )
         indexes = (
             models.Index(fields=["owner", "-id"], name="contact_of_owner"),
+            models.Index(F("owner"), Left(Fold("name"), SORTED_LENGTH), F("id"), name="contact_by_name"),
             GinIndex(F("owner"), OpClass(Fold("search_text"), name="gin_trgm_ops"), name="contact_search"),
         )
 
 
 class UnprocessedContact(KeyedRow):
-    """A row whose phone or e-mail is busy. Rows of one key wait in line, in the order of their ids."""
+    """A row that waits for its window. Rows of one key are released in the order of their ids."""
 
     received_at = models.DateTimeField()
-    due_at = models.DateTimeField(help_text="The first instant at which both its keys are free.")
-    phone_busy = models.BooleanField(help_text="Whether it waits for its phone number.")
-    email_busy = models.BooleanField("e-mail busy", help_text="Whether it waits for its e-mail address.")
+    due_at = models.DateTimeField(help_text="The first instant at which both keys are free.")
+    phone_busy = models.BooleanField(help_text="The phone number is not free yet.")
+    email_busy = models.BooleanField("e-mail busy", help_text="The e-mail address is not free yet.")
 
     class Meta:
         verbose_name = "unprocessed contact"
@@ -178,7 +212,7 @@ class UnprocessedContact(KeyedRow):
 
 
 class RejectedRow(SheetRow):
-    """A row that cannot be stored, and why. ``column``, ``code`` and ``value`` are its first fault's."""
+    """An invalid row. ``column``, ``code`` and ``value`` are those of its first error; ``message`` has all of them."""
 
     upload = models.ForeignKey(FileMetadata, on_delete=models.CASCADE, related_name="rejected_rows", db_index=False)
     name = models.TextField(blank=True)
@@ -187,7 +221,7 @@ class RejectedRow(SheetRow):
     message = models.TextField()
     value = models.TextField(blank=True)
 
-    objects = PiecesQuerySet.as_manager()
+    objects = RowQuerySet.as_manager()
 
     class Meta:
         ordering = ("upload", "row")
@@ -195,14 +229,14 @@ class RejectedRow(SheetRow):
 
 
 class KeyGate(models.Model):
-    """When a key was last stored, and when the next row that bears it may be. No row means free.
+    """When a row with this key was last stored, and when the next one may be. A key without a gate is free.
 
     Keys look like ``tel:37491123456`` and ``mailto:ana@example.com``.
     """
 
     key = models.CharField(max_length=270, primary_key=True)
     stored_at = models.DateTimeField(null=True, help_text="When a row with this key was last stored.")
-    next_free_at = models.DateTimeField(help_text="The first instant for a row that comes now.")
+    next_free_at = models.DateTimeField(help_text="The slot of the next row.")
 
     class Meta:
         ordering = ("key",)

@@ -1,54 +1,73 @@
-"""Reads, each beginning with whose rows they are."""
+"""Queries. Each API read starts with ``visible_to(user)``."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Count, OuterRef, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Count, F, OuterRef, Subquery, When
+from django.db.models.functions import Coalesce, Left
 
-from config.claims import JobQuerySet
-from config.search import contains_words
+from config.db.search import Fold, contains_words
+from config.jobs.job import JobQuerySet
 
 if TYPE_CHECKING:
     from accounts.models import User
 
+SORTED_LENGTH = 100  # characters of a folded name: an index cannot contain texts of any length
+ORDERINGS = ("-id", "id", "name", "-name")
+
 
 class FileMetadataQuerySet(JobQuerySet):
     def visible_to(self, user: "User") -> Self:
-        """The user's uploads, from the moment at which they were acknowledged."""
-        return self.filter(owner_id=user.pk).exclude(stored_at=None)
-
-    def readable(self) -> Self:
-        """Those a worker may take up now."""
-        return self.due().exclude(stored_at=None)
-
-    def half_uploaded(self) -> Self:
-        """Those whose original is not known to be in the storage."""
-        return self.filter(stored_at=None)
+        """Return the uploads of ``user``, without deleted ones."""
+        return self.filter(owner_id=user.pk, deleted_at=None)
 
     def with_waiting(self) -> Self:
-        """Annotate ``waiting``: how many of its rows still wait for their window."""
+        """Annotate ``waiting``: how many rows of the upload still wait for their window."""
         rows = apps.get_model("contacts", "UnprocessedContact")._default_manager
         counted = rows.filter(upload=OuterRef("pk")).order_by().values("upload").annotate(n=Count("pk")).values("n")
         return self.annotate(waiting=Coalesce(Subquery(counted), 0))
 
 
-class PiecesQuerySet(models.QuerySet):
-    def in_pieces(self, *fields: str, size: int = 5000) -> Iterator[tuple]:
-        """``fields`` of every row in the order of their ids, fetched ``size`` at a time and none kept."""
+class RowQuerySet(models.QuerySet):
+    def by_reason(self) -> list[dict[str, Any]]:
+        """Count rejected rows by their ``code``, the most frequent first."""
+        return list(self.order_by().values("code").annotate(rows=Count("pk")).order_by("-rows", "code"))
+
+    def in_batches(self, *fields: str, size: int = 5000) -> Iterator[tuple]:
+        """Yield ``fields`` of every row in the order of the ids; fetch ``size`` rows at a time and keep none."""
         last = 0
-        while piece := list(self.order_by("pk").filter(pk__gt=last).values_list("pk", *fields)[:size]):
-            last = piece[-1][0]
-            for row in piece:
+        while batch := list(self.order_by("pk").filter(pk__gt=last).values_list("pk", *fields)[:size]):
+            last = batch[-1][0]
+            for row in batch:
                 yield row[1:]
 
 
-class OwnedQuerySet(PiecesQuerySet):
+class ContactQuerySet(RowQuerySet):
     def visible_to(self, user: "User") -> Self:
+        """Return the rows of ``user``."""
         return self.filter(owner_id=user.pk)
 
     def matching(self, text: str) -> Self:
-        """Every word stands somewhere in name, phone number or e-mail address."""
+        """Return the rows whose name, phone number or e-mail address contain every word of ``text``."""
         return self.filter(contains_words(text, "search_text"))
+
+    def of_upload(self, upload_id: int) -> Self:
+        """Return the rows of an upload; none if it was deleted."""
+        return self.filter(upload_id=upload_id, upload__deleted_at=None)
+
+    def with_key(self, field: str, present: bool) -> Self:
+        """Return the rows that have, or do not have, the key in ``field``: ``phone_key`` or ``email_key``."""
+        return self.exclude(**{field: ""}) if present else self.filter(**{field: ""})
+
+    def in_order(self, ordering: str) -> Self:
+        """Sort by one of ORDERINGS; rows with the same name by their ids."""
+        sign = "-" * ordering.startswith("-")
+        if ordering.lstrip("-") == "id":
+            return self.order_by(ordering)
+        return self.annotate(name_key=Left(Fold("name"), SORTED_LENGTH)).order_by(f"{sign}name_key", f"{sign}id")
+
+    def with_visible_upload(self) -> Self:
+        """Annotate ``visible_upload``: the id of the row's upload, None if the upload was deleted."""
+        return self.annotate(visible_upload=Case(When(upload__deleted_at=None, then=F("upload_id"))))

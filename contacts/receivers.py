@@ -1,30 +1,30 @@
-"""What follows when an upload or a person is deleted."""
+"""Reactions to the deletion of uploads and accounts."""
 
 from typing import Any
 
 from django.db.models.signals import post_delete, pre_delete
+from django.dispatch import receiver
 
 from accounts.models import User
 from config import storage
 
-from . import locks
-from .models import FileMetadata
-from .release import leave_the_lines
+from .models import FileMetadata, UnprocessedContact
+from .services.release import delete_waiting
+from .services.window import lock_window
 
 
-def connect() -> None:
-    pre_delete.connect(wait_for_the_window, sender=User)
-    post_delete.connect(remove_the_file, sender=FileMetadata)
+@receiver(pre_delete, sender=User, dispatch_uid="contacts.delete_waiting")
+def delete_waiting_of_deleted_user(instance: User, **_: Any) -> None:
+    """Keep workers from storing rows of a user while the user is deleted, and free the slots of the waiting rows.
 
-
-def wait_for_the_window(instance: User, **_: Any) -> None:
-    """No worker may store a row of theirs between the deletion of their contacts and that of their uploads.
-
-    Everybody takes the window's lock before any row of this app, so nobody waits in a circle.
+    Every transaction takes the window's lock before it locks rows of this app, so none of them can deadlock.
     """
-    locks.take_window()
-    leave_the_lines(instance.pk)
+    lock_window()
+    delete_waiting(UnprocessedContact.objects.filter(owner=instance))
 
 
-def remove_the_file(instance: FileMetadata, **_: Any) -> None:
-    storage.discard(instance.key)
+@receiver(post_delete, sender=FileMetadata, dispatch_uid="contacts.discard_file")
+def discard_file(instance: FileMetadata, **_: Any) -> None:
+    """Remove the original file of a deleted upload, if the upload still had it."""
+    if instance.deleted_at is None:
+        storage.discard(instance.key)

@@ -1,128 +1,101 @@
-"""The shapes of answers, for the API's description and for the rows that are listed."""
+"""What requests may send."""
 
+import json
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from . import announcements
-from .models import Contact, FileMetadata, RejectedRow, UnprocessedContact
+from .files.choice import FIELDS, Choice
+from .files.header import MAX_TITLE
+from .models import NAME_LENGTH
 
-UPLOAD = {
-    "id": 7,
-    "name": "contacts.xlsx",
-    "size": 42212,
-    "status": "completed",
-    "total_rows": 1000,
-    "processed_rows": 1000,
-    "accepted": 990,
-    "deferred": 10,
-    "rejected": 0,
-    "duplicate_of": None,
-    "created_at": "2026-01-02T03:04:05Z",
-    "finished_at": "2026-01-02T03:04:06Z",
-    "error": None,
-    "links": {
-        "original": "https://atrium.example.org/api/v1/contacts/uploads/7/original/",
-        "errors": "https://atrium.example.org/api/v1/contacts/uploads/7/errors/",
-        "errors_xlsx": "https://atrium.example.org/api/v1/contacts/uploads/7/errors.xlsx",
-        "contacts": "https://atrium.example.org/api/v1/contacts/?upload=7",
-    },
-    "waiting": 10,
-}
-QUEUED = UPLOAD | {
-    "status": "queued", "processed_rows": 0, "accepted": 0, "deferred": 0, "finished_at": None,
-}  # fmt: skip
-del QUEUED["waiting"]
+MAX_IDS = 1000
+MAX_ID = 2**63 - 1
+CELL_LENGTH = 32_767  # characters, the limit of a cell of a sheet
+MAX_COLUMNS = 20  # of one field
+MAX_MAPPING = 100_000  # characters of JSON
 
 
-class SheetSerializer(serializers.Serializer):
-    file = serializers.FileField(help_text="An .xlsx with the columns Name, Phone Number and Email Address.")
+@extend_schema_field(OpenApiTypes.STR)
+class MappingField(serializers.Field):
+    """A JSON object in a form field: for each field of a contact the title of a column, or a list of titles."""
+
+    def to_internal_value(self, data: Any) -> dict[str, list[str]]:
+        mapping = self._parse(data)
+        if unknown := sorted(set(mapping) - set(FIELDS)):
+            raise _error_of(unknown[0][:60], f"Unknown field. The fields are: {', '.join(FIELDS)}.")
+        titles = {field: self._titles(field, value) for field, value in mapping.items() if value is not None}
+        if not titles.keys() & {"phone_number", "email_address"}:
+            raise serializers.ValidationError("Name a column for phone_number or email_address.", "required")
+        return titles
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+    def _parse(self, data: Any) -> dict[str, Any]:
+        try:
+            if not isinstance(data, str) or len(data) > MAX_MAPPING:
+                raise ValueError
+            mapping = json.loads(data)
+        except (ValueError, RecursionError):
+            mapping = None
+        if not isinstance(mapping, dict):
+            example = '{"name": "Full name", "email_address": ["E-mail", "Work e-mail"]}'
+            raise serializers.ValidationError(f"This must be a JSON object such as {example}.")
+        return mapping
+
+    def _titles(self, field: str, value: Any) -> list[str]:
+        titles = value if isinstance(value, list) else [value]
+        if not all(isinstance(title, str) and 0 < len(title.strip()) <= MAX_TITLE for title in titles):
+            raise _error_of(field, "This must be the title of a column, or a list of titles.")
+        if not 0 < len(titles) <= MAX_COLUMNS:
+            raise _error_of(field, f"A field has 1 to {MAX_COLUMNS} columns.")
+        return titles
 
 
-class UploadErrorSerializer(serializers.Serializer):
-    code = serializers.CharField(help_text="For programs, such as `unsafe_file`.")
-    detail = serializers.CharField(help_text="For people.")
+def _error_of(field: str, detail: str) -> serializers.ValidationError:
+    return serializers.ValidationError({field: [detail]})
 
 
-class UploadLinksSerializer(serializers.Serializer):
-    original = serializers.URLField()
-    errors = serializers.URLField()
-    errors_xlsx = serializers.URLField()
-    contacts = serializers.URLField()
+class DryRunSerializer(serializers.Serializer):
+    """The query parameters of an upload."""
+
+    dry_run = serializers.BooleanField(default=False, help_text="Report what an import would do and store nothing.")
 
 
-STATUSES = [value for value in FileMetadata.Status.values if value != FileMetadata.Status.UPLOADING]
+class UploadSheetSerializer(DryRunSerializer):
+    file = serializers.FileField(
+        allow_empty_file=True,  # refused by its content
+        help_text="An .xlsx or CSV file with the columns Name, Phone Number and Email Address, or with any columns and "
+        "a mapping. The delimiter and the encoding of CSV are detected.",
+    )
+    mapping = MappingField(
+        required=False,
+        help_text="A JSON object: for `name`, `phone_number` and `email_address` the title of a column, or a list of "
+        "titles. Names are joined by a space; of the others the first value that is not empty counts. Other columns "
+        "are ignored.",
+    )
+    sheet = serializers.CharField(
+        required=False, allow_blank=True, trim_whitespace=False, max_length=255,
+        help_text="The sheet of a workbook. Default: the first visible one.",
+    )  # fmt: skip
+
+    def choice(self) -> Choice:
+        """Return what the valid input chooses."""
+        return Choice(self.validated_data.get("mapping"), self.validated_data.get("sheet", ""))
 
 
-@extend_schema_serializer(
-    component_name="Upload",
-    examples=[
-        OpenApiExample("Just uploaded", QUEUED, response_only=True, status_codes=["202"]),
-        OpenApiExample("Read", UPLOAD, response_only=True, status_codes=["200"]),
-    ],
-)
-class UploadSerializer(serializers.Serializer):
-    id = serializers.IntegerField()
-    name = serializers.CharField()
-    size = serializers.IntegerField(help_text="Bytes.")
-    status = serializers.ChoiceField(STATUSES)
-    total_rows = serializers.IntegerField(help_text="Rows that hold anything, the header not counted.")
-    processed_rows = serializers.IntegerField(help_text="Rows decided so far; moves while the file is read.")
-    accepted = serializers.IntegerField(help_text="Rows stored at once.")
-    deferred = serializers.IntegerField(help_text="Rows that had to wait for their window, also those stored since.")
-    rejected = serializers.IntegerField(help_text="Rows that cannot be stored; `links.errors` says why.")
-    duplicate_of = serializers.IntegerField(allow_null=True, help_text="Your first upload of the same content.")
-    created_at = serializers.DateTimeField()
-    finished_at = serializers.DateTimeField(allow_null=True)
-    error = UploadErrorSerializer(allow_null=True)
-    links = UploadLinksSerializer()
-    waiting = serializers.IntegerField(required=False, help_text="Rows that wait now. In answers to GET only.")
+class CorrectContactSerializer(serializers.Serializer):
+    """The texts of a contact. The rules of a sheet apply: a contact needs a phone number or an e-mail address."""
 
-    def to_representation(self, instance: FileMetadata) -> dict[str, Any]:
-        return announcements.represent(instance)
+    name = serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=NAME_LENGTH)
+    phone_number = serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=CELL_LENGTH)
+    email_address = serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=CELL_LENGTH)
 
 
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample(
-            "A contact",
-            {
-                "id": 1,
-                "name": "Ana Petrosyan",
-                "phone_number": "(+374) 91-12-34-56",
-                "email_address": "ana@example.com",
-                "upload": 7,
-                "accepted_at": "2026-01-02T03:04:06Z",
-            },
-            response_only=True,
-        )
-    ]
-)
-class ContactSerializer(serializers.ModelSerializer):
-    upload = serializers.IntegerField(source="upload_id")
-
-    class Meta:
-        model = Contact
-        fields = ("id", "name", "phone_number", "email_address", "upload", "accepted_at")
-
-
-class UnprocessedContactSerializer(serializers.ModelSerializer):
-    upload = serializers.IntegerField(source="upload_id")
-    busy = serializers.SerializerMethodField(help_text="What it waits for: its `phone`, its `email`, or both.")
-
-    class Meta:
-        model = UnprocessedContact
-        fields = (
-            "id", "name", "phone_number", "email_address", "upload", "row", "received_at", "due_at", "busy",
-        )  # fmt: skip
-
-    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(["phone", "email"])))
-    def get_busy(self, row: UnprocessedContact) -> list[str]:
-        return [key for key, busy in (("phone", row.phone_busy), ("email", row.email_busy)) if busy]
-
-
-class RejectedRowSerializer(serializers.ModelSerializer):
-    class Meta:
-        model = RejectedRow
-        fields = ("row", "column", "code", "message", "value")
+class DeleteContactsSerializer(serializers.Serializer):
+    ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=MAX_ID), allow_empty=False, max_length=MAX_IDS
+    )

@@ -1,8 +1,8 @@
-"""When sheets are read, rows released, and loose ends tied."""
+"""Celery tasks: run queued imports and undos, release waiting rows, delete what has expired."""
 
 from celery import shared_task
 
-from . import importing, release, services
+from .services import importing, release, undo, uploads
 
 
 @shared_task
@@ -11,15 +11,15 @@ def import_uploads() -> int:
 
 
 @shared_task
+def undo_uploads() -> int:
+    return undo.run_due_undos()
+
+
+@shared_task
 def release_due() -> int:
     return release.release_due()
 
 
 @shared_task
-def mend_uploads() -> int:
-    return services.mend_half_uploaded()
-
-
-@shared_task
-def forget_gates() -> int:
-    return release.forget_gates() + services.forget_idempotency_keys()
+def delete_expired_gates() -> int:
+    return release.delete_expired_gates() + uploads.delete_expired_idempotency_keys() + uploads.delete_emptied_uploads()

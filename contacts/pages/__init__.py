@@ -1,0 +1,1 @@
+"""HTML pages of contacts, and what their scripts need besides the API."""

@@ -1,0 +1,251 @@
+// The list of contacts. The address has the filters, the order and the open contact.
+import { api } from "../atrium/api.js";
+import { $, clock, h, icon } from "../atrium/dom.js";
+import { live } from "../atrium/live.js";
+import { toast } from "../atrium/toast.js";
+import { Drawer } from "./drawer.js";
+import { deleteLater } from "./later.js";
+import { Rows } from "./rows.js";
+import { count, showEmpty, showProblem } from "./words.js";
+
+const PAUSE = 120; // milliseconds after a key until the search starts
+const FILTERS = ["search", "upload", "has_phone", "has_email", "from", "to"];
+const form = $("filters");
+const box = $("people");
+const leaving = new Set(); // ids of contacts that are deleted, and can be taken back
+
+// --- Filters: form, address, request --------------------------------------------------------------------------------
+
+const read = () => new URLSearchParams([...new URLSearchParams(location.search)].filter(([name, value]) => value && [...FILTERS, "ordering"].includes(name)));
+
+// The parameters of the API. Dates are days in the browser's time zone.
+function query(filters = read()) {
+  const params = new URLSearchParams(filters);
+  const midnight = (day, add) => {
+    const [year, month, date] = day.split("-").map(Number);
+    return new Date(year, month - 1, date + add).toISOString();
+  };
+  for (const [name, parameter, add] of [["from", "accepted_after", 0], ["to", "accepted_before", 1]]) {
+    const day = params.get(name);
+    params.delete(name);
+    if (/^\d{4}-\d\d-\d\d$/.test(day ?? "")) params.set(parameter, midnight(day, add));
+  }
+  return params;
+}
+
+function address(params, contact = null) {
+  const all = new URLSearchParams(params);
+  if (contact) all.set("contact", contact);
+  return String(all) ? `?${all}` : location.pathname;
+}
+
+function fill() {
+  const params = read();
+  for (const name of [...FILTERS, "ordering"]) {
+    const field = form.elements[name];
+    const value = params.get(name) ?? "";
+    if (name === "upload" && value && ![...field.options].some((option) => option.value === value)) field.append(h("option", { value }, `Upload ${value}`));
+    if (field !== document.activeElement || field.value !== value) field.value = value;
+  }
+  const isFiltered = FILTERS.some((name) => params.get(name));
+  $("clear").hidden = !isFiltered;
+  const order = params.get("ordering") || "-id";
+  for (const head of document.querySelectorAll("[data-order]")) {
+    const isSorted = order.replace("-", "") === head.dataset.order;
+    head.setAttribute("aria-sort", isSorted ? (order.startsWith("-") ? "descending" : "ascending") : "none");
+  }
+  for (const link of document.querySelectorAll("[data-export]")) {
+    const wanted = query(params);
+    wanted.delete("ordering");
+    link.href = `/api/v1/contacts/export.${link.dataset.export}${String(wanted) ? `?${wanted}` : ""}`;
+  }
+}
+
+function change(params, { replace = false } = {}) {
+  history[replace ? "replaceState" : "pushState"](null, "", address(params));
+  update();
+}
+
+let shownFilters = String(read());
+
+function update() {
+  shownFilters = String(read());
+  fill();
+  request?.abort();
+  if (box.getBoundingClientRect().top < 0) box.scrollIntoView();
+  rows.reload();
+}
+
+let searchTimer = 0;
+form.addEventListener("submit", (event) => event.preventDefault());
+form.addEventListener("input", ({ target }) => {
+  const params = read();
+  clearTimeout(searchTimer);
+  if (target.value) params.set(target.name, target.value);
+  else params.delete(target.name);
+  if (target.name !== "search") return change(params);
+  // Typing is one step of the history.
+  const isFirst = !read().get("search") || !target.value;
+  searchTimer = setTimeout(() => change(params, { replace: !isFirst }), PAUSE);
+});
+$("clear").addEventListener("click", () => {
+  const ordering = read().get("ordering");
+  change(new URLSearchParams(ordering ? { ordering } : {}));
+  form.elements.search.focus();
+});
+for (const head of document.querySelectorAll("[data-order]")) {
+  head.querySelector("button").addEventListener("click", () => {
+    const params = read();
+    const order = params.get("ordering") || "-id";
+    const name = head.dataset.order;
+    const next = order === name ? `-${name}` : order === `-${name}` ? name : name === "id" ? "-id" : name;
+    if (next === "-id") params.delete("ordering");
+    else params.set("ordering", next);
+    change(params);
+  });
+}
+$("more-filters").addEventListener("click", ({ currentTarget: button }) => {
+  const isOpen = form.classList.toggle("open");
+  button.setAttribute("aria-expanded", String(isOpen));
+});
+addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select, dialog")) return;
+  event.preventDefault();
+  form.elements.search.focus();
+});
+$("export").addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  $("export").open = false;
+  $("export").firstElementChild.focus();
+});
+addEventListener("click", ({ target }) => !$("export").contains(target) && ($("export").open = false));
+
+// The names of the uploads, for the filter.
+async function loadUploads() {
+  const { data } = await api("/api/v1/contacts/uploads/?page_size=200");
+  const field = form.elements.upload;
+  const chosen = field.value;
+  field.replaceChildren(field.options[0], ...data.results.map(({ id, name, created_at: at }) => h("option", { value: String(id) }, `${name}, ${clock.short(at)}`)));
+  field.value = chosen;
+  fill();
+}
+
+// --- Rows -----------------------------------------------------------------------------------------------------------
+
+let request = null;
+const rows = new Rows($("rows"), {
+  async fetchRows(offset, limit) {
+    request = new AbortController();
+    const params = query();
+    params.set("offset", offset);
+    params.set("limit", limit);
+    return (await api(`/contacts/window/?${params}`, { signal: offset ? undefined : request.signal })).data;
+  },
+  version: (row) => [row.name, row.phone_number, row.email_address, leaving.has(row.id)].join("\n"),
+  build(row, element) {
+    element.classList.toggle("leaving", leaving.has(row.id));
+    const { id, name, phone_number: phone, email_address: email, accepted_at: at } = row;
+    const label = name || h("span.muted", {}, "No name");
+    const link = h("a", { href: address(read(), id), "data-contact": String(id) }, label);
+    if (leaving.has(id)) link.append(h("span.visually-hidden", {}, ", deleted"));
+    return [
+      h("span.person-name", { role: "cell" }, link),
+      h("span.person-phone.num", { role: "cell" }, phone),
+      h("span.person-email", { role: "cell" }, email),
+      h("span.person-added.muted", { role: "cell" }, h("time", { dateTime: at, title: clock.full(at) }, clock.short(at))),
+    ];
+  },
+  changed(error) {
+    box.removeAttribute("aria-busy");
+    showProblem(error ?? null, () => rows.reload({ keep: true }));
+    if (error) return;
+    const isFiltered = FILTERS.some((name) => read().get(name));
+    const text = isFiltered ? `${count(rows.count, "contact")} found` : count(rows.count, "contact");
+    if ($("total").textContent !== text) $("total").textContent = text;
+    $("export-what").textContent = isFiltered ? `The ${count(rows.count, "contact")} found` : "All contacts";
+    box.setAttribute("aria-rowcount", String(rows.count + 1));
+    box.hidden = !rows.count;
+    $("total").hidden = !rows.count;
+    $("empty").hidden = rows.count > 0;
+    form.hidden = !rows.count && !isFiltered;
+    if (rows.count) return;
+    if (isFiltered) showEmpty($("empty"), "search", "No contacts match these filters.", h("button.button.secondary", { type: "button", onclick: () => $("clear").click() }, "Clear filters"));
+    else showEmpty($("empty"), "contacts", "No contacts yet. Import them from Excel, CSV, or an export of another service.", h("a.button", { href: "/contacts/import/" }, icon("upload"), "Import a file"));
+  },
+});
+
+$("rows").addEventListener("click", (event) => {
+  const row = event.target.closest("[data-index]");
+  const link = row?.querySelector("a[data-contact]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || String(getSelection())) return;
+  event.preventDefault();
+  history.pushState({ isDrawer: true }, "", link.href);
+  link.focus({ preventScroll: true });
+  showContact();
+});
+
+// --- The open contact -----------------------------------------------------------------------------------------------
+
+const drawer = new Drawer({
+  saved(contact) {
+    rows.replace(contact);
+    rows.reload({ keep: true }); // it may sort or match differently
+  },
+  closed() {
+    if (history.state?.isDrawer) history.back();
+    else history.replaceState(null, "", address(read()));
+  },
+  deleted(contact) {
+    const { id, name, email_address: email, phone_number: phone } = contact;
+    leaving.add(id);
+    rows.draw();
+    deleteLater(`/api/v1/contacts/${id}/`, `Deleted ${name || email || phone}.`, {
+      undone() {
+        leaving.delete(id);
+        rows.draw();
+      },
+      deleted() {
+        leaving.delete(id);
+        rows.reload({ keep: true });
+      },
+    });
+  },
+});
+
+async function showContact() {
+  const id = /^\d+$/.exec(new URLSearchParams(location.search).get("contact") ?? "")?.[0];
+  if (!id) return drawer.close();
+  const known = rows.find(Number(id));
+  if (known) return drawer.open(known);
+  try {
+    const { data } = await api(`/api/v1/contacts/${id}/`);
+    if (new URLSearchParams(location.search).get("contact") === id) drawer.open(data);
+  } catch (error) {
+    history.replaceState(null, "", address(read()));
+    toast(error.status === 404 ? "This contact does not exist." : error.message, "warn");
+  }
+}
+
+addEventListener("popstate", () => {
+  if (shownFilters !== String(read())) update();
+  showContact();
+});
+
+// --- Changes --------------------------------------------------------------------------------------------------------
+
+let timer = 0;
+const since = Date.now();
+function reloadSoon(wait = 1000) {
+  timer ||= setTimeout(() => {
+    timer = 0;
+    if (document.visibilityState === "visible") rows.reload({ keep: true });
+  }, wait);
+}
+live.addEventListener("upload", () => reloadSoon());
+live.addEventListener("resync", () => Date.now() - since > 5000 && reloadSoon());
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && reloadSoon(0));
+
+fill();
+rows.reload();
+showContact();
+loadUploads().catch(() => {}); // the filter is not complete; the list reports that there is no connection

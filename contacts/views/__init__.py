@@ -1,0 +1,1 @@
+"""API views: `uploads`, `rows` (contacts and waiting rows) and `exports`."""
