@@ -2,13 +2,13 @@ from django.apps import AppConfig
 
 
 class TrendsConfig(AppConfig):
-    """Trends, imported from CSV files and read by everybody."""
+    """Trends: imported from CSV files, public to read."""
 
     name = "trends"
 
     def ready(self) -> None:
-        from accounts.export import register
+        from accounts.personal_data import register
 
-        from .export import held_of
+        from .personal_data import personal_data
 
-        register("trends", held_of)
+        register("trends", personal_data)

@@ -1,4 +1,4 @@
-"""The trends of ``manage.py demo``."""
+"""Trends for ``manage.py demo``."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -7,8 +7,8 @@ from django.core.files.base import ContentFile
 
 from accounts.models import User
 
-from . import services
 from .models import ImportRun
+from .services import imports
 
 HEADER = (
     "megatrend;macrotrend;challenges_and_research_gaps;total_count_of_publications;total_count_of_patents;"
@@ -22,7 +22,7 @@ MEGATRENDS = {
 
 
 def rows() -> list[str]:
-    """One line a macrotrend and level of impact, with counts that make the charts worth a look."""
+    """Return CSV lines, one for each macrotrend and impact, with counts that fill the charts."""
     levels = (("Pilot", "Low", "T"), ("Development", "Medium", "E"), ("Deploy", "High", "S"))
     pairs = [(mega, macro) for mega, macros in MEGATRENDS.items() for macro in macros]
     return [
@@ -33,8 +33,8 @@ def rows() -> list[str]:
 
 
 def fill(people: Sequence[User]) -> str:
-    """A CSV file imported in the name of the first person, who is staff; returns what was made."""
+    """Import a CSV file as the first person, who is staff; returns what was created."""
     lines = rows()
     file = ContentFile("\n".join((HEADER, *lines)).encode() + b"\n", name="demo.csv")
-    services.start_import(file=file, key=services.file_key(), origin=ImportRun.Origin.UPLOAD, by=people[0])
+    imports.start_import(file=file, key=imports.new_file_key(), origin=ImportRun.Origin.UPLOAD, by=people[0])
     return f"{len(lines)} trends"

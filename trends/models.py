@@ -1,20 +1,32 @@
-"""Trends, and the runs that import them."""
+"""Trends and the runs that import them."""
 
 import uuid
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MaxLengthValidator, MaxValueValidator
 from django.db import models
-from django.db.models import Case, F, Func, GeneratedField, Q, Value, When
-from django.db.models.functions import Cast, Coalesce, Now, Upper
+from django.db.models import F, Func, GeneratedField, Q
+from django.db.models.functions import Cast, Now, Upper
 
-from config.claims import Job, pending
+from config.db.search import Fold
+from config.jobs.job import ImportJob, due_index, failed_index
 
-from .querysets import ImportRunQuerySet, TrendQuerySet, search_index
+from .querysets import (
+    SEARCHED,
+    ChangeQuerySet,
+    ImportRunQuerySet,
+    InboxFileQuerySet,
+    Lines,
+    RevisionQuerySet,
+    TrendQuerySet,
+)
 
 MAX_COUNT = 2_147_483_647
-MAX_TEXT = 32_767  # characters: what a cell of a workbook holds, so that every trend can be exported
+MAX_TEXT = 32_767  # characters: the limit of a cell in a workbook, so that every trend can be exported
+MAX_IMPORT_ID = 2**63 - 1
+CACHE_SCOPE = "trends"  # of config.cache: all public reads are invalidated together
 
 
 class Readiness(models.TextChoices):
@@ -38,7 +50,7 @@ class Steepl(models.TextChoices):
 
 
 class Trend(models.Model):
-    """One row of a trend table. No two trends are equal in all ten columns."""
+    """One row of a trend table. No two trends have the same ten values."""
 
     megatrend = models.CharField(max_length=150)
     macrotrend = models.CharField(max_length=200)
@@ -54,7 +66,9 @@ class Trend(models.Model):
     steepl = models.CharField("STEEPL", max_length=1, choices=Steepl)
     relevant_industries = models.TextField(blank=True, validators=[MaxLengthValidator(MAX_TEXT)])
     real_world_application_and_use_cases = models.TextField(blank=True, validators=[MaxLengthValidator(MAX_TEXT)])
-    uploaded_at = models.DateTimeField(db_default=Now(), editable=False)
+    uploaded_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="When the present values were stored."
+    )
     run = models.ForeignKey(
         "ImportRun", models.SET_NULL, null=True, blank=True, editable=False, related_name="trends", db_index=False
     )
@@ -71,6 +85,9 @@ class Trend(models.Model):
         db_persist=True,
     )
 
+    # Stored, because folding the texts of every row takes 30 times as long as searching them.
+    search_text = GeneratedField(expression=Fold(Lines(*SEARCHED)), output_field=models.TextField(), db_persist=True)
+
     objects = TrendQuerySet.as_manager()
 
     class Meta:
@@ -79,7 +96,7 @@ class Trend(models.Model):
             models.UniqueConstraint(
                 fields=["fingerprint"],
                 name="trend_once",
-                violation_error_message="A trend that is equal in all ten columns is stored already.",
+                violation_error_message="A trend with the same ten values is already stored.",
             ),
             models.CheckConstraint(condition=~Q(megatrend=""), name="trend_has_megatrend"),
             models.CheckConstraint(condition=~Q(macrotrend=""), name="trend_has_macrotrend"),
@@ -90,7 +107,7 @@ class Trend(models.Model):
             models.CheckConstraint(condition=Q(steepl__in=Steepl.values), name="trend_steepl_known"),
         )
         indexes = (
-            search_index("trend_search"),
+            GinIndex(OpClass("search_text", name="gin_trgm_ops"), name="trend_search_text"),
             models.Index(Upper("megatrend"), "id", name="trend_megatrend"),
             models.Index(Upper("macrotrend"), "id", name="trend_macrotrend"),
             models.Index(F("total_count_of_publications").desc(nulls_last=True), "id", name="trend_publications"),
@@ -101,71 +118,80 @@ class Trend(models.Model):
         return f"{self.megatrend}: {self.macrotrend}"
 
 
-class ImportRun(Job):
-    """One file that was brought in, by whatever way, and what became of its rows."""
+class ImportRun(ImportJob):
+    """One imported file, however it arrived, and the counts of its rows.
 
-    is_reported = True
+    ``cursor`` is the number of rows that have been read, and one more once the rows are stored.
+    """
+
+    task = "trends.tasks.import_waiting"
+    retry_service = ""  # the file is in quarantine when the import has failed
 
     class Origin(models.TextChoices):
         INBOX = "inbox", "watched folder"
         UPLOAD = "upload", "upload"
         ADMIN = "admin", "admin"
 
-    class Status(models.TextChoices):
-        QUEUED = "queued", "queued"
-        PROCESSING = "processing", "processing"
-        COMPLETED = "completed", "completed"
-        COMPLETED_WITH_ERRORS = "completed_with_errors", "completed with errors"
-        FAILED = "failed", "failed"
+    class Mode(models.TextChoices):
+        ADD = "add", "add new trends"
+        UPDATE = "update", "add new trends and update stored ones"
 
     token = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     origin = models.CharField(max_length=10, choices=Origin)
-    name = models.CharField(max_length=255, help_text="The file's name as it came.")
-    key = models.CharField(max_length=200, blank=True, help_text="Where an uploaded file lies in the storage.")
+    mode = models.CharField(max_length=10, choices=Mode, default=Mode.ADD, db_default=Mode.ADD)
+    key = models.CharField(max_length=200, blank=True, help_text="The key of an uploaded file in the storage.")
     size = models.BigIntegerField(default=0, help_text="Bytes.")
     sha256 = models.CharField(max_length=64, blank=True, db_index=True)
     total_rows = models.PositiveIntegerField("rows", default=0)
     created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0, db_default=0)
     duplicates = models.PositiveIntegerField(default=0)
-    rejected = models.PositiveIntegerField(default=0)
     duplicate_of = models.ForeignKey(
-        "self", models.SET_NULL, null=True, related_name="+", help_text="The first run of the same bytes."
+        "self", models.SET_NULL, null=True, related_name="+", help_text="The first import of the same file."
     )
-    backup = models.CharField(max_length=300, blank=True, help_text="Its name in the backup folder.")
-    quarantine = models.CharField(max_length=300, blank=True, help_text="Its name in the quarantine folder.")
+    backup = models.CharField(max_length=300, blank=True, help_text="Name in the backup folder.")
+    quarantine = models.CharField(max_length=300, blank=True, help_text="Name in the quarantine folder.")
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-    finished_at = GeneratedField(
-        expression=Coalesce("done_at", "failed_at"), output_field=models.DateTimeField(null=True), db_persist=True
-    )
-    status = GeneratedField(
-        expression=Case(
-            When(failed_at__isnull=False, then=Value(Status.FAILED)),
-            When(done_at__isnull=False, rejected=0, then=Value(Status.COMPLETED)),
-            When(done_at__isnull=False, then=Value(Status.COMPLETED_WITH_ERRORS)),
-            When(attempts=0, then=Value(Status.QUEUED)),
-            default=Value(Status.PROCESSING),
-        ),
-        output_field=models.CharField(max_length=24, choices=Status),
-        db_persist=True,
-    )
 
     objects: ClassVar = ImportRunQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)
-        indexes = (pending("importrun_pending"),)
+        indexes = (
+            due_index("importrun_pending"),
+            failed_index("importrun_failed"),
+        )
 
     def __str__(self) -> str:
         return f"{self.name} ({self.get_origin_display()})"
 
-    def fail(self, reason: str, **fields: Any) -> None:
-        """End the run without a single trend, with ``fields`` set in the same statement."""
-        ImportRun.objects.filter(pk=self.pk).update(failed_at=Now(), error=reason, **fields)
+    @property
+    def is_stored(self) -> bool:
+        return self.cursor > self.total_rows
+
+
+class InboxFile(models.Model):
+    """A file in the watched folder that may still be changing.
+
+    It is imported once ``state`` has been the same for TRENDS_SETTLE seconds by the database clock. The clock of the
+    file system is not used: it may be ahead or behind.
+    """
+
+    name = models.CharField(max_length=1020, unique=True)  # a byte that is not UTF-8 takes four characters
+    state = models.CharField(max_length=100, help_text="Size, mtime and ctime.")
+    seen_at = models.DateTimeField(db_default=Now(), help_text="When the file was first seen in this state.")
+
+    objects = InboxFileQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class RowError(models.Model):
-    """Why a row of a file was not taken."""
+    """Why a row of a file was rejected."""
 
     run = models.ForeignKey(ImportRun, models.CASCADE, related_name="row_errors")
     line = models.PositiveIntegerField(help_text="The line of the file in which the row begins, counted from 1.")
@@ -179,3 +205,57 @@ class RowError(models.Model):
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.message}"
+
+
+class Revision(models.Model):
+    """All changes of trends that were committed together: those of an import, or one edit.
+
+    ``at`` is set last, under a lock that is held until the commit, so revisions have the order of their commits.
+    The changes of a revision are one microsecond apart, and the next revision begins after ``ends_at``.
+    """
+
+    run = models.OneToOneField(ImportRun, models.SET_NULL, null=True, related_name="revision")
+    at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True, db_index=True)
+
+    objects = RevisionQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"revision {self.pk}"
+
+
+class Change(models.Model):
+    """One trend that was created, updated or deleted, with the values that it had before.
+
+    The values after a change are those before the trend's next change, or its present ones.
+    """
+
+    class Kind(models.TextChoices):
+        CREATED = "created"
+        UPDATED = "updated"
+        DELETED = "deleted"
+
+    # Without a constraint: the revision is in the same transaction, and to check 100,000 rows takes a second.
+    revision = models.ForeignKey(Revision, models.CASCADE, related_name="changes", db_index=False, db_constraint=False)
+    place = models.PositiveIntegerField(help_text="In the revision, from 0.")
+    trend_id = models.BigIntegerField()
+    history_of = models.BigIntegerField(help_text="The trend whose history has the earlier values.")
+    kind = models.CharField(max_length=10, choices=Kind)
+    before = models.JSONField(null=True)
+    before_at = models.DateTimeField(null=True, help_text="When the earlier values were stored.")
+    before_run = models.ForeignKey(ImportRun, models.SET_NULL, null=True, related_name="+", db_index=False)
+
+    objects = ChangeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (
+            models.Index(fields=["revision", "place"], name="change_in_commit_order"),
+            models.Index(fields=["trend_id", "id"], name="change_of_trend"),
+            models.Index(
+                fields=["history_of", "-before_at", "-id"], name="change_history", condition=Q(before__isnull=False)
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"trend {self.trend_id} {self.kind}"

@@ -4,7 +4,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 
 
 class IsStaffOrReadOnly(BasePermission):
-    """Everybody reads, staff write."""
+    """Anyone may read; only staff may write."""
 
     def has_permission(self, request: Any, view: Any) -> bool:
         return request.method in SAFE_METHODS or bool(request.user and request.user.is_staff)

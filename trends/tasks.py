@@ -1,18 +1,18 @@
-"""When trends are imported."""
+"""Background tasks of trends. Each makes one service call."""
 
 from celery import shared_task
 
-from . import importing, services
+from .services import imports
 
-# A file of ten million rows takes a while, and is one commit.
-LONG = 6 * 3600  # seconds
+# The rows of a file are stored in one transaction; ten million rows take a while.
+TIME_LIMIT = 6 * 3600  # seconds
 
 
-@shared_task(soft_time_limit=LONG, time_limit=LONG + 60)
+@shared_task(soft_time_limit=TIME_LIMIT, time_limit=TIME_LIMIT + 60)
 def import_inbox() -> int:
-    return services.look_into_inbox()
+    return imports.import_watched_folder()
 
 
-@shared_task(soft_time_limit=LONG, time_limit=LONG + 60)
+@shared_task(soft_time_limit=TIME_LIMIT, time_limit=TIME_LIMIT + 60)
 def import_waiting() -> int:
-    return importing.import_waiting()
+    return imports.import_due()

@@ -1,24 +1,14 @@
 """``/api/v1/trends/``."""
 
-from collections.abc import Callable
-from typing import Any
-
-from django.http import HttpResponse
 from django.urls import path
 
-from config.public_reads import cache_first
-
-from .importing import SCOPE
-from .views import ExportViewSet, ImportRunViewSet, TrendViewSet
-
-
-def cached(actions: dict[str, Any]) -> Callable[..., HttpResponse]:
-    return cache_first(TrendViewSet.as_view(actions), scope=SCOPE)
-
+from .views import ChangeViewSet, ExportViewSet, HistoryViewSet, ImportRunViewSet, TrendViewSet
 
 urlpatterns = [
-    path("", cached({"get": "list", "post": "create"}), name="trend-list"),
-    path("summary/", cached({"get": "summary"}), name="trend-summary"),
+    path("", TrendViewSet.as_view({"get": "list", "post": "create"}), name="trend-list"),
+    path("summary/", TrendViewSet.as_view({"get": "summary"}), name="trend-summary"),
+    path("radar/", TrendViewSet.as_view({"get": "radar"}), name="trend-radar"),
+    path("changes/", ChangeViewSet.as_view({"get": "changes"}), name="trend-changes"),
     path("export.csv", ExportViewSet.as_view({"get": "csv"}), name="trend-export-csv"),
     path("export.xlsx", ExportViewSet.as_view({"get": "xlsx"}), name="trend-export-xlsx"),
     path("export.json", ExportViewSet.as_view({"get": "json"}), name="trend-export-json"),
@@ -28,7 +18,8 @@ urlpatterns = [
     path("imports/<int:pk>/original/", ImportRunViewSet.as_view({"get": "original"}), name="trend-import-original"),
     path(
         "<int:pk>/",
-        cached({"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}),
+        TrendViewSet.as_view({"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}),
         name="trend-detail",
     ),
+    path("<int:pk>/history/", HistoryViewSet.as_view({"get": "list"}), name="trend-history"),
 ]

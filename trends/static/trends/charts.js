@@ -1,9 +1,12 @@
-// The charts: a picture drawn by Chart.js, and the same numbers as a table in which every category is a button.
+// The charts: each is drawn by Chart.js and repeated as a table in which every category is a button.
 /* global Chart */
 
 export const STEEPL = { S: "Social", T: "Technological", E: "Economic, environmental", P: "Political", L: "Legal" };
-const UNKNOWN = "none"; // how the API asks for trends whose readiness is empty
+const UNKNOWN = "none"; // the API's value for trends without a readiness level
 const SHOWN = 12; // categories drawn; the table has them all
+
+const same = (one, other) => one.toLowerCase() === other.toLowerCase();
+export const includes = (values, value) => values.some((each) => same(each, value));
 
 class Facet {
   constructor(name, title, { values = null, labels = {}, wide = false } = {}) {
@@ -18,8 +21,8 @@ class Facet {
     return this.labels[value] ?? value;
   }
 
-  admits(group, chosen) {
-    return !chosen || this.value(group).toLowerCase() === chosen.toLowerCase();
+  matches(group, selected) {
+    return !selected.length || includes(selected, this.value(group));
   }
 }
 
@@ -32,7 +35,7 @@ export const FACETS = [
   new Facet("impact_strength", "Impact", { values: ["Low", "Medium", "High"] }),
   new Facet("technology_readiness_level", "Readiness", {
     values: ["Pilot", "Development", "Deploy", UNKNOWN],
-    labels: { [UNKNOWN]: "Not stated" },
+    labels: { [UNKNOWN]: "Unknown" },
   }),
 ];
 const [MEGATREND] = FACETS;
@@ -43,37 +46,44 @@ const CHARTS = [
     id: "output",
     facet: MEGATREND,
     wide: true,
-    title: "Publications against patents, by megatrend",
+    title: "Publications and patents by megatrend",
     series: [["publications", "Publications"], ["patents", "Patents"]],
+    ownScales: true, // there are far fewer patents than publications
   },
 ];
-const drawn = new Map();
+const frames = new Map();
 
 function titled(facet) {
   return facet.name === "steepl" ? "STEEPL" : facet.title.toLowerCase();
 }
 
-// What each category comes to, under the choices made in all the other facets.
+// Sums of each category, filtered by all other facets. Every category of `groups` stays in its place, with zeros if need
+// be, so that a selection moves nothing on the page.
 function count(facet, groups, state) {
-  const sums = new Map((facet.values ?? []).map((value) => [value, { count: 0, publications: 0, patents: 0 }]));
+  const rows = new Map((facet.values ?? []).map((value) => [value, newRow(facet, value)]));
   for (const group of groups) {
-    if (!FACETS.every((other) => other === facet || other.admits(group, state[other.name]))) continue;
     const value = facet.value(group);
-    if (!sums.has(value)) sums.set(value, { count: 0, publications: 0, patents: 0 });
-    const sum = sums.get(value);
-    for (const key of Object.keys(sum)) sum[key] += group[key];
+    if (!rows.has(value)) rows.set(value, newRow(facet, value));
+    const row = rows.get(value);
+    row.total += group.count;
+    if (!FACETS.every((other) => other === facet || other.matches(group, state[other.name]))) continue;
+    for (const key of ["count", "publications", "patents"]) row[key] += group[key];
   }
-  const rows = [...sums].map(([value, sum]) => ({ value, label: facet.label(value), ...sum }));
-  return facet.values ? rows : rows.sort((a, b) => b.count - a.count || a.value.localeCompare(b.value));
+  const all = [...rows.values()];
+  return facet.values ? all : all.sort((a, b) => b.total - a.total || a.value.localeCompare(b.value));
+}
+
+function newRow(facet, value) {
+  return { value, label: facet.label(value), total: 0, count: 0, publications: 0, patents: 0 };
 }
 
 export function drawCharts(box, groups, state, toggle) {
   for (const chart of CHARTS) {
-    if (!drawn.has(chart.id)) {
-      drawn.set(chart.id, frame(chart));
-      box.append(drawn.get(chart.id).figure);
+    if (!frames.has(chart.id)) {
+      frames.set(chart.id, frame(chart));
+      box.append(frames.get(chart.id).figure);
     }
-    const parts = drawn.get(chart.id);
+    const parts = frames.get(chart.id);
     const rows = count(chart.facet, groups, state);
     paint(parts, chart, rows.slice(0, SHOWN), state[chart.facet.name], toggle);
     fill(parts, chart, rows, state[chart.facet.name], toggle);
@@ -95,20 +105,32 @@ function frame(chart) {
   plot.append(canvas);
   const details = document.createElement("details");
   const summary = document.createElement("summary");
-  summary.textContent = "The numbers, to choose from";
+  summary.textContent = "Show as table";
   const table = document.createElement("table");
   details.append(summary, table);
   figure.append(caption, plot, details);
-  return { figure, plot, canvas, table, picture: null };
+  return { figure, plot, canvas, table, drawing: null };
+}
+
+// The present values of the custom properties `names`, such as "ink". They hold a colour for each theme; only as the
+// colour of an element are they one colour.
+export function readColours(names) {
+  const probe = document.body.appendChild(document.createElement("span"));
+  const read = (name) => {
+    probe.style.color = `var(--${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const colours = Object.fromEntries(names.map((name) => [name, read(name)]));
+  probe.remove();
+  return colours;
 }
 
 function colours() {
-  const style = getComputedStyle(document.documentElement);
-  const read = (name) => style.getPropertyValue(name).trim();
-  return { series: [read("--chart-1"), read("--chart-2")], ink: read("--ink"), muted: read("--muted"), line: read("--line"), surface: read("--surface") };
+  const { "chart-1": first, "chart-2": second, ...others } = readColours(["chart-1", "chart-2", "ink", "muted", "line", "surface"]);
+  return { series: [first, second], ...others };
 }
 
-// The second series is striped, so that the two are told apart without colour.
+// The second series is striped, so that it differs without colour too.
 function striped(context, colour, ground) {
   const tile = document.createElement("canvas");
   tile.width = tile.height = 8;
@@ -126,39 +148,38 @@ function striped(context, colour, ground) {
   return context.createPattern(tile, "repeat");
 }
 
-const same = (one, other) => one.toLowerCase() === other.toLowerCase();
-
-function paint(parts, chart, rows, chosen, toggle) {
+function paint(parts, chart, rows, selected, toggle) {
   const tone = colours();
   const narrow = parts.plot.clientWidth < 420;
   const context = parts.canvas.getContext("2d");
-  const datasets = chart.series.map(([key, label], place) => ({
+  const datasets = chart.series.map(([key, label], index) => ({
     label,
     data: rows.map((row) => row[key]),
-    // What is not chosen is left empty, not only paler.
+    xAxisID: chart.ownScales && index ? key : "x",
+    // Categories that are not selected are outlined.
     backgroundColor: rows.map((row) => {
-      if (chosen && !same(row.value, chosen)) return tone.surface;
-      return place ? striped(context, tone.series[place], tone.surface) : tone.series[place];
+      if (selected.length && !includes(selected, row.value)) return tone.surface;
+      return index ? striped(context, tone.series[index], tone.surface) : tone.series[index];
     }),
-    borderColor: tone.series[place],
+    borderColor: tone.series[index],
     borderWidth: 1.5,
     borderRadius: 2,
     maxBarThickness: 26,
   }));
-  parts.plot.style.height = `${rows.length * (chart.series.length > 1 ? 46 : 34) + (chart.series.length > 1 ? 78 : 40)}px`;
-  parts.canvas.setAttribute("aria-label", `${chart.title}. The same numbers stand in the table below.`);
+  parts.plot.style.height = `${rows.length * (chart.series.length > 1 ? 46 : 34) + (chart.ownScales ? 150 : 40)}px`;
+  parts.canvas.setAttribute("aria-label", `${chart.title}. The table below shows the same numbers.`);
   parts.rows = rows;
-  parts.toggle = (place) => toggle(chart.facet.name, parts.rows[place].value);
+  parts.toggle = (index) => toggle(chart.facet.name, parts.rows[index].value);
   const labels = rows.map((row) => (narrow ? lines(row.label) : row.label));
-  if (parts.picture) {
-    parts.picture.data = { labels, datasets };
-    parts.picture.options = options(parts, chart, tone);
-    parts.picture.update(matchMedia("(prefers-reduced-motion: reduce)").matches ? "none" : undefined);
-    parts.picture.resize();
+  if (parts.drawing) {
+    parts.drawing.data = { labels, datasets };
+    parts.drawing.options = options(parts, chart, tone);
+    parts.drawing.update(matchMedia("(prefers-reduced-motion: reduce)").matches ? "none" : undefined);
+    parts.drawing.resize();
     return;
   }
   Chart.defaults.font.family = "system-ui, sans-serif";
-  parts.picture = new Chart(context, {
+  parts.drawing = new Chart(context, {
     type: "bar",
     data: { labels, datasets },
     options: options(parts, chart, tone),
@@ -174,19 +195,31 @@ function options(parts, chart, tone) {
     layout: { padding: { right: 56 } },
     color: tone.ink,
     scales: {
-      x: { beginAtZero: true, border: { display: false }, grid: { color: tone.line }, ticks: { color: tone.muted, maxTicksLimit: 5, precision: 0, maxRotation: 0, callback: compact } },
+      ...Object.fromEntries(
+        chart.series.slice(0, chart.ownScales ? 2 : 1).map(([key, label], index) => [
+          index ? key : "x",
+          {
+            beginAtZero: true,
+            position: index ? "top" : "bottom",
+            title: { display: Boolean(chart.ownScales), text: label, color: tone.ink },
+            border: { display: false },
+            grid: { color: tone.line, display: !index },
+            ticks: { color: tone.muted, maxTicksLimit: 5, precision: 0, maxRotation: 0, callback: compact },
+          },
+        ]),
+      ),
       y: { border: { color: tone.muted }, grid: { display: false }, ticks: { color: tone.ink, autoSkip: false } },
     },
     plugins: { legend: { display: chart.series.length > 1, align: "start", labels: { color: tone.ink } } },
-    onClick: (event, _hit, picture) => {
-      const [nearest] = picture.getElementsAtEventForMode(event, "y", { axis: "y", intersect: false }, true);
+    onClick: (event, _hit, drawing) => {
+      const [nearest] = drawing.getElementsAtEventForMode(event, "y", { axis: "y", intersect: false }, true);
       if (nearest) parts.toggle(nearest.index);
     },
   };
 }
 
 // A label of at most two short lines, for a narrow chart.
-function lines(label, width = 18) {
+function lines(label, width = 16) {
   if (label.length <= width) return label;
   const cut = label.lastIndexOf(" ", width);
   if (cut < 4) return `${label.slice(0, width - 1)}…`;
@@ -198,18 +231,18 @@ function compact(value) {
   return new Intl.NumberFormat("en", { notation: "compact" }).format(value);
 }
 
-// Writes each bar's number at its end.
+// Writes the number at the end of each bar.
 const figures = {
   id: "figures",
-  afterDatasetsDraw(picture) {
-    const pen = picture.ctx;
+  afterDatasetsDraw(drawing) {
+    const pen = drawing.ctx;
     const tone = colours();
     pen.save();
     pen.fillStyle = tone.ink;
     pen.font = "12px system-ui, sans-serif";
     pen.textBaseline = "middle";
-    picture.data.datasets.forEach((dataset, place) => {
-      picture.getDatasetMeta(place).data.forEach((bar, index) => {
+    drawing.data.datasets.forEach((dataset, series) => {
+      drawing.getDatasetMeta(series).data.forEach((bar, index) => {
         pen.fillText(compact(dataset.data[index]), bar.x + 6, bar.y);
       });
     });
@@ -217,7 +250,7 @@ const figures = {
   },
 };
 
-function fill(parts, chart, rows, chosen, toggle) {
+function fill(parts, chart, rows, selected, toggle) {
   const focused = parts.table.contains(document.activeElement) ? document.activeElement.dataset.value : null;
   const head = document.createElement("thead");
   const titles = document.createElement("tr");
@@ -239,7 +272,7 @@ function fill(parts, chart, rows, chosen, toggle) {
     button.className = "choose";
     button.dataset.value = row.value;
     button.textContent = row.label;
-    button.setAttribute("aria-pressed", String(Boolean(chosen) && same(row.value, chosen)));
+    button.setAttribute("aria-pressed", String(includes(selected, row.value)));
     button.addEventListener("click", () => toggle(chart.facet.name, row.value));
     name.append(button);
     line.append(name);

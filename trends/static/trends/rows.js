@@ -1,5 +1,7 @@
-// The table of trends: a row each, and under it, on demand, its long texts.
+// The list of trends: one row each, with its long texts below on demand.
+import { api } from "../atrium/api.js";
 import { STEEPL } from "./charts.js";
+import { sparkline } from "./sparkline.js";
 
 const TEXTS = {
   challenges_and_research_gaps: "Challenges and research gaps",
@@ -18,54 +20,74 @@ const number = (value) => (value === null ? "–" : value.toLocaleString("en"));
 
 export function showRows(body, trends) {
   if (!trends.length) {
-    const cell = element("td", "No trend fits these filters.", { colspan: "8" });
-    body.replaceChildren(element("tr"));
-    body.firstChild.append(cell);
-    body.closest(".table-wrap").scrollLeft = 0; // where the words are
+    const line = element("tr", "", { role: "row" });
+    line.append(element("td", "No trends match these filters.", { colspan: "9", role: "cell" }));
+    body.replaceChildren(line);
+    body.closest(".table-wrap").scrollLeft = 0; // where the message is
     return;
   }
   body.replaceChildren(...trends.flatMap(row));
+  showHistories(body, trends);
+}
+
+// The list is complete without the lines, so an error leaves their cells as they are.
+async function showHistories(body, trends) {
+  const query = new URLSearchParams(trends.map((trend) => ["trend", trend.id]));
+  try {
+    const { data } = await api(`/trends/counts/?${query}`);
+    for (const [id, states] of Object.entries(data)) {
+      const line = sparkline(states);
+      if (line) body.querySelector(`[data-history="${id}"]`)?.replaceChildren(line);
+    }
+  } catch (error) {
+    console.warn(error.message);
+  }
+}
+
+// On a phone each row is a card, so its cells carry their labels, and roles keep it a table for screen readers.
+function cell(label, text, attributes = {}) {
+  return element("td", text, { "data-label": label, role: "cell", ...attributes });
 }
 
 function row(trend) {
-  const line = element("tr");
-  const head = element("th", trend.megatrend, { scope: "row" });
-  const more = element("tr", "", { class: "more", id: `more-${trend.id}` });
+  const line = element("tr", "", { role: "row" });
+  const more = element("tr", "", { class: "more", id: `more-${trend.id}`, role: "row" });
   more.hidden = true;
-  const button = element("button", "More", {
+  const button = element("button", "Details", {
     type: "button",
     class: "button quiet small",
     "aria-expanded": "false",
     "aria-controls": more.id,
-    "aria-label": `More of ${trend.macrotrend}`,
+    "aria-label": `Details of ${trend.macrotrend}`,
   });
   button.addEventListener("click", () => {
     if (!more.firstChild) more.append(details(trend));
     more.hidden = !more.hidden;
     button.setAttribute("aria-expanded", String(!more.hidden));
-    button.textContent = more.hidden ? "More" : "Less";
+    button.textContent = more.hidden ? "Details" : "Hide";
   });
-  const last = element("td");
+  const last = element("td", "", { role: "cell", class: "actions" });
   last.append(button);
   line.append(
-    head,
-    element("td", trend.macrotrend),
-    element("td", trend.steepl, { title: STEEPL[trend.steepl] }),
-    element("td", trend.impact_strength),
-    element("td", trend.technology_readiness_level || "–"),
-    element("td", number(trend.total_count_of_publications), { class: "num" }),
-    element("td", number(trend.total_count_of_patents), { class: "num" }),
+    element("th", trend.megatrend, { scope: "row", role: "rowheader" }),
+    cell("Macrotrend", trend.macrotrend),
+    cell("STEEPL", trend.steepl, { title: STEEPL[trend.steepl] }),
+    cell("Impact", trend.impact_strength),
+    cell("Readiness", trend.technology_readiness_level || "–"),
+    cell("Publications", number(trend.total_count_of_publications), { class: "num" }),
+    cell("Patents", number(trend.total_count_of_patents), { class: "num" }),
+    cell("Over time", "–", { "data-history": trend.id }),
     last,
   );
   return [line, more];
 }
 
 function details(trend) {
-  const cell = element("td", "", { colspan: "8" });
+  const box = element("td", "", { colspan: "9", role: "cell" });
   const list = element("dl", "", { class: "facts" });
   for (const [name, title] of Object.entries(TEXTS)) {
     list.append(element("dt", title), element("dd", trend[name] || "–"));
   }
-  cell.append(list);
-  return cell;
+  box.append(list);
+  return box;
 }

@@ -1,36 +1,15 @@
-// The upload box of staff: progress while the file travels, then the report of its run.
-import { api, cookie } from "../atrium/api.js";
+// The upload form of staff: upload progress, then the report of the import.
+import { createClient } from "../atrium/client.js";
 
-const ASK_EVERY = 700; // milliseconds
-const SHOWN = 20;
+const POLL_EVERY = 700; // milliseconds
+const LISTED = 20;
 
-// Fetch cannot tell how far an upload is.
-function send(form, progress) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", "/api/v1/trends/imports/");
-    request.setRequestHeader("X-CSRFToken", cookie("csrftoken"));
-    request.setRequestHeader("Accept", "application/json");
-    request.upload.addEventListener("progress", (event) => progress(event.lengthComputable ? event.loaded / event.total : 0));
-    request.addEventListener("error", () => reject(new Error("The server cannot be reached. Check your connection.")));
-    request.addEventListener("load", () => {
-      let data = null;
-      try {
-        data = JSON.parse(request.responseText);
-      } catch {
-        // An answer that is no JSON comes from something between here and the server.
-      }
-      if (request.status === 202 && data) resolve(data);
-      else reject(new Error(data?.errors?.map((each) => each.detail).join(" ") || `The server answered ${request.status}.`));
-    });
-    request.send(form);
-  });
-}
+const atrium = createClient({ credentials: "cookie" });
 
-async function ended(run) {
+async function waitForEnd(run) {
   while (!run.dry_run && !run.finished_at) {
-    await new Promise((resolve) => setTimeout(resolve, ASK_EVERY));
-    run = (await api(`/api/v1/trends/imports/${run.id}/`)).data;
+    await new Promise((resolve) => setTimeout(resolve, POLL_EVERY));
+    run = await atrium.get("/trends/imports/{id}/", { path: { id: run.id } });
   }
   return run;
 }
@@ -48,19 +27,19 @@ function notice(kind, text) {
   return box;
 }
 
-function told(run) {
+function summary(run) {
   const duplicates = `${run.duplicates} ${run.duplicates === 1 ? "duplicate" : "duplicates"}`;
-  const counts = `${run.created} new, ${duplicates}, ${run.rejected} bad of ${run.total_rows} rows.`;
+  const counts = `${run.created} new, ${run.updated ? `${run.updated} updated, ` : ""}${duplicates}, ${run.rejected} invalid of ${run.total_rows} rows.`;
   if (run.status === "failed") return notice("danger", `${run.name} was not imported. ${run.error}`);
   const kind = run.rejected ? "warn" : "ok";
-  return notice(kind, `${run.name} ${run.dry_run ? "would bring" : "is imported"}: ${counts}`);
+  return notice(kind, `${run.name} ${run.dry_run ? "can be imported" : "was imported"}: ${counts}`);
 }
 
 function problems(run) {
   const wrap = element("div", "", "table-wrap");
   wrap.tabIndex = 0;
   wrap.setAttribute("role", "region");
-  wrap.setAttribute("aria-label", "Bad rows");
+  wrap.setAttribute("aria-label", "Invalid rows");
   const table = element("table");
   const head = element("tr");
   for (const title of ["Line", "Column", "Value", "Reason"]) {
@@ -70,7 +49,7 @@ function problems(run) {
   }
   table.append(element("thead"), element("tbody"));
   table.tHead.append(head);
-  for (const error of run.errors.slice(0, SHOWN)) {
+  for (const error of run.errors.slice(0, LISTED)) {
     const line = element("tr");
     line.append(element("td", error.line, "num"), element("td", error.column || "–"));
     line.append(element("td", error.value.length > 60 ? `${error.value.slice(0, 60)}…` : error.value), element("td", error.message));
@@ -81,11 +60,11 @@ function problems(run) {
 }
 
 function report(box, run) {
-  box.replaceChildren(told(run));
-  if (run.duplicate_of) box.append(element("p", `The same bytes were imported before, by run ${run.duplicate_of}.`));
+  box.replaceChildren(summary(run));
+  if (run.duplicate_of) box.append(element("p", `This file was already imported (run ${run.duplicate_of}).`));
   if (run.errors.length) box.append(problems(run));
   if (run.errors.length && run.links) {
-    const link = element("a", "All of them as CSV");
+    const link = element("a", "Download all invalid rows (CSV)");
     link.href = run.links.errors;
     box.append(link);
   }
@@ -109,12 +88,15 @@ export function prepareUpload(reload) {
     button.setAttribute("aria-busy", "true");
     bar.hidden = false;
     bar.value = 0;
-    box.replaceChildren(element("p", "The file is on its way…", "muted"));
+    box.replaceChildren(element("p", "Uploading…", "muted"));
     try {
-      const begun = await send(new FormData(form), (part) => (bar.value = part * 100));
+      const started = await atrium.upload("/trends/imports/", {
+        body: Object.fromEntries(new FormData(form)),
+        onProgress: ({ loaded, total }) => (bar.value = (loaded / total) * 100),
+      });
       bar.value = 100;
-      if (!begun.dry_run) box.replaceChildren(element("p", `${begun.name} is being imported…`, "muted"));
-      const run = await ended(begun);
+      if (!started.dry_run) box.replaceChildren(element("p", `${started.name} is being imported…`, "muted"));
+      const run = await waitForEnd(started);
       report(box, run);
       if (run.created && !run.dry_run) reload();
       if (run.status !== "failed" && !run.dry_run) form.reset();
