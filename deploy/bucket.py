@@ -1,4 +1,4 @@
-"""Make the bucket on the S3 server of the compose file, unless it is there."""
+"""Create the bucket on the S3 server of the compose file, unless it exists."""
 
 import os
 import sys
@@ -27,9 +27,9 @@ def main() -> int:
         s3.create_bucket(Bucket=bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
-            print(f"bucket: the S3 server refuses to make {bucket}: {error}")
+            print(f"bucket: the S3 server refuses to create {bucket}: {error}")
             return 1
-    print(f"bucket: {bucket} is there")
+    print(f"bucket: {bucket} exists")
     return 0
 
 

@@ -1,7 +1,7 @@
-"""Exit with 0 when the role of this container does its work, or say what is amiss and exit with 1.
+"""Check the role of this container: exit with 0 if it works, otherwise print the problem and exit with 1.
 
-``healthcheck.py [ROLE]``; without a role, the one that the container's first process was started with. Needs nothing
-but the standard library, because it runs every few seconds in every container.
+``healthcheck.py [ROLE]``; the default is the role of the container's first process. It uses only the standard library,
+because it runs every few seconds in every container.
 """
 
 import http.client
@@ -11,51 +11,55 @@ import sys
 import time
 from pathlib import Path
 
-ASKED = {  # roles that answer HTTP, each with its port and path
-    "web": (int(os.environ.get("PORT") or 8000), "/healthz/"),
+HTTP_ROLES = {  # roles that answer HTTP: port and path
+    "front": (int(os.environ.get("PORT") or 8000), "/healthz/"),
+    "web": (int(os.environ.get("WEB_PORT") or 8002), "/healthz/"),
     "events": (int(os.environ.get("EVENTS_PORT") or 8001), "/healthz/"),
     "flower": (5555, "/healthcheck"),
 }
-SEEN = {  # roles that touch a file while they work (config/pulse.py), each with the age in seconds that is too much
+MAX_AGE = {  # roles that touch a liveness file (config/jobs/liveness.py): its highest age in seconds
     "worker": 30,
+    "webhooks": 30,
     "beat": 60,
 }
 
 
 def role_of_container() -> str:
-    """Read off the first process: the command it was started with, or the title that the running role gave itself."""
+    """Return the role of the first process, from its command line or its process title."""
     line = Path("/proc/1/cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
-    line = line.replace("config.asgi:application", "events").replace("config.wsgi:application", "web")
+    for title, role in (("asgi:application", " events "), ("buffering:application", " web "), ("caddy run", " front ")):
+        line = line.replace(title, role)
     words = re.findall(r"\w+", line)
-    return next((word for word in words if word in ASKED or word in SEEN), "web")
+    return next((word for word in words if word in HTTP_ROLES or word in MAX_AGE), "web")
 
 
-def fault(role: str) -> str | None:
-    """What is amiss with ``role``, or None."""
-    if role in SEEN:
+def find_problem(role: str) -> str | None:
+    """Return the problem of ``role``, or None."""
+    if role in MAX_AGE:
         try:
-            age = time.time() - Path(os.environ["ATRIUM_PULSE"]).stat().st_mtime
+            age = time.time() - Path(os.environ["ATRIUM_LIVENESS_FILE"]).stat().st_mtime
         except FileNotFoundError:
-            return "has not begun to work"
-        return f"did nothing for {age:.0f} s" if age > SEEN[role] else None
-    port, path = ASKED[role]
+            return "has not started"
+        return f"was not active for {age:.0f} s" if age > MAX_AGE[role] else None
+    port, path = HTTP_ROLES[role]
     try:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=4)
         connection.request("GET", path)
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         return f"does not answer: {error!r}"
-    # Below 500 it lives: 400 only says that 127.0.0.1 is none of ALLOWED_HOSTS.
-    return f"answers {status}" if status >= 500 else None
+    # Below 500 it is alive: 400 only means that 127.0.0.1 is not in ALLOWED_HOSTS.
+    # The front answers 503 while the web process is down, and is alive.
+    return f"answers {status}" if status >= 500 and role != "front" else None
 
 
 def main() -> int:
     role = sys.argv[1] if len(sys.argv) > 1 else role_of_container()
-    if role not in ASKED and role not in SEEN:
-        print(f"healthcheck: there is no role {role!r}")
+    if role not in HTTP_ROLES and role not in MAX_AGE:
+        print(f"healthcheck: unknown role {role!r}")
         return 2
-    problem = fault(role)
-    print(f"{role} {problem or 'is well'}")
+    problem = find_problem(role)
+    print(f"{role} {problem or 'is healthy'}")
     return 1 if problem else 0
 
 

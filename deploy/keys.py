@@ -1,7 +1,7 @@
-"""Make what is missing of an installation's keys and passwords, once; the compose file's first step.
+"""Create the missing keys and passwords of an installation: the first step of the compose file.
 
-``ATRIUM_HOME/env`` gets what Atrium reads, ``/srv/keys/db`` and ``/srv/keys/s3`` the one secret that Postgres and the
-S3 server need. A key that is there is never changed, so this may run at every start.
+Atrium reads ``ATRIUM_HOME/env``. ``/srv/keys/db`` and ``/srv/keys/s3`` hold the secret that Postgres and the S3 server
+need. An existing key is never changed, so this may run at every start.
 """
 
 import os
@@ -18,7 +18,7 @@ def read(path: Path) -> dict[str, str]:
 
 
 def write(path: Path, text: str) -> None:
-    """Put ``text`` at ``path``, whole or not at all, readable by its owner alone."""
+    """Write ``text`` to ``path`` atomically, readable only by its owner."""
     draft = path.with_name(f".{path.name}.new")
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
@@ -35,6 +35,7 @@ def main() -> None:
         write(password, secrets.token_urlsafe(32))
     env.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
     env.setdefault("JWT_SIGNING_KEY", secrets.token_urlsafe(48))
+    env.setdefault("ENCRYPTION_KEY", secrets.token_urlsafe(48))
     env.setdefault("DATABASE_URL", f"postgresql://atrium:{password.read_text()}@db:5432/atrium")
     env.setdefault("FLOWER_BASIC_AUTH", f"flower:{secrets.token_urlsafe(24)}")
     env.setdefault("AWS_ACCESS_KEY_ID", "atrium" + secrets.token_hex(7))
@@ -45,7 +46,7 @@ def main() -> None:
     )
     write(HOME / "env", "".join(f"{name}={value}\n" for name, value in env.items()))
     made = ", ".join(name for name in env if name not in before)
-    print(f"keys: made {made}" if made else "keys: all there")
+    print(f"keys: created {made}" if made else "keys: nothing to create")
 
 
 if __name__ == "__main__":
