@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--quick] [NAME…]``: run the modules whose name contains NAME, on servers of their own."""
+"""``python -m benchmarks [--quick] [NAME…]``: run the modules whose name contains NAME, on private servers."""
 
 import argparse
 import importlib
@@ -8,11 +8,15 @@ import secrets
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from config.embedded import servers
+from tests import private_servers as servers
 
 HERE = Path(__file__).parent
-NOT_BENCHMARKS = {"__main__", "harness", "apps", "listeners", "plain_notes", "trends_apps", "trends_data"}
+NOT_BENCHMARKS = {
+    "__main__", "harness", "apps", "buffered", "hostile_clients", "listeners", "load", "plain_notes", "pocketbase",
+    "product", "streams", "trends_apps", "trends_data",
+}  # fmt: skip
 
 
 def names() -> list[str]:
@@ -21,14 +25,16 @@ def names() -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bin/bench", description=importlib.import_module("benchmarks").__doc__)
-    parser.add_argument("name", nargs="*", help="part of a module's name; none means all: " + ", ".join(names()))
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: to see that it runs, not to quote it")
-    asked = parser.parse_args()
-    chosen = [name for name in names() if not asked.name or any(part in name for part in asked.name)]
+    parser.add_argument("name", nargs="*", help="part of a module name; default: all of " + ", ".join(names()))
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: only to check that it runs")
+    parser.add_argument("--only", default="", metavar="WORK", help="of peers: only works whose title contains WORK")
+    parser.add_argument("--requests", type=int, default=0, metavar="N", help="of memory: how many are sent")
+    arguments = parser.parse_args()
+    chosen = [name for name in names() if not arguments.name or any(part in name for part in arguments.name)]
     if not chosen:
-        parser.error(f"no benchmark is called {' or '.join(asked.name)}; there are {', '.join(names())}")
+        parser.error(f"no benchmark matches {' or '.join(arguments.name)}; available: {', '.join(names())}")
     with tempfile.TemporaryDirectory(prefix="atrium-bench-") as home:
-        # Durable servers, as a product has: a benchmark without fsync would flatter every write.
+        # Durable servers, as in production: without fsync every write would look faster than it is.
         own = servers.start(Path(home) / "servers")
         try:
             os.environ.update(
@@ -44,12 +50,12 @@ def main() -> int:
                 DJANGO_SETTINGS_MODULE="config.settings",
                 **{f"THROTTLE_{name}": "" for name in ("ANON", "USER", "LOGIN", "REGISTER", "MAIL", "SEND", "UPLOAD")},
             )
-            return run(chosen, quick=asked.quick)
+            return run(chosen, quick=arguments.quick, only=arguments.only, requests=arguments.requests)
         finally:
             own.stop()
 
 
-def run(chosen: list[str], *, quick: bool) -> int:
+def run(chosen: list[str], **options: Any) -> int:
     import django
 
     django.setup()
@@ -59,7 +65,7 @@ def run(chosen: list[str], *, quick: bool) -> int:
 
     call_command("migrate", verbosity=0)
     call_command("collectstatic", verbosity=0, interactive=False)
-    bench = Bench(quick=quick)
+    bench = Bench(**options)
     for name in chosen:
         bench.say(f"\n=== {name}")
         importlib.import_module(f"benchmarks.{name}").run(bench)

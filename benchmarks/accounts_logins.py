@@ -1,6 +1,6 @@
-"""Log-ins: what a hash costs, and what a storm of them leaves to everybody else.
+"""Logins: the cost of a hash, and the response times of other requests during many logins.
 
-The subject is Argon2id with OWASP's 19 MiB and two passes; beside it stand Django's default hasher and Django's own
+Atrium uses Argon2id with OWASP's 19 MiB and two passes. It is compared with Django's default hasher and with Django's
 Argon2 (100 MiB, two passes, eight lanes).
 """
 
@@ -10,23 +10,19 @@ import json
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
-from .harness import Bench, Server
+from .harness import Bench, Server, new_user
 
 PASSWORD = "correct horse battery staple"
 
 
 def make_user(name: str, **fields: object) -> object:
     from django.contrib.auth.hashers import make_password
-    from django.db.models.functions import Now
 
-    from accounts.models import User
-
-    given = {"email": f"{name}@example.org", "password": make_password(PASSWORD), "email_verified_at": Now(), **fields}
-    return User.objects.create(username=name, **given)
+    return new_user(name, **{"password": make_password(PASSWORD), **fields})
 
 
 def poster(server: Server) -> Callable[[str, dict], int]:
-    """A call that posts to a path of accounts over one connection kept open, and returns the status."""
+    """Return a function that posts to a path of accounts over one connection and returns the status."""
     parts = urlsplit(server.url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
 
@@ -56,7 +52,7 @@ def run(bench: Bench) -> None:
         return lambda: hasher.verify(PASSWORD, encoded)
 
     bench.compare(
-        "Checking one password (calls/s is log-ins a second and core)",
+        "Checking one password (calls/s is logins per second and core)",
         {name: verifier(hasher) for name, hasher in hashers.items()},
         calls=3,
         warmup=1,
@@ -65,16 +61,16 @@ def run(bench: Bench) -> None:
     ada = make_user("ada")
     _, access, _ = tokens.start_session(user=ada)
     bearer = {"Authorization": f"Bearer {access}"}
-    storm_users = {
+    hashers_under_load = {
         "Argon2id, 19 MiB, t=2": None,
         "PBKDF2, Django's default": "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     }
     rows = []
-    with bench.serve(threads=8) as server:  # as many as the product has
+    with bench.serve(threads=8) as server:  # the default number of threads
         idle = bench.latencies(server.get("/api/v1/auth/profile/", bearer), seconds=6)
         rows.append(("idle", "", *_ms(bench, idle)))
-        for n, (name, hasher) in enumerate(storm_users.items()):
-            _make_crowd(f"storm{n}x", hasher)
+        for n, (name, hasher) in enumerate(hashers_under_load.items()):
+            _make_users(f"storm{n}x", hasher)
             people = itertools.cycle([f"storm{n}x{m}" for m in range(8)])
 
             def caller(people: Iterator[str] = people) -> Callable[[], object]:
@@ -85,25 +81,25 @@ def run(bench: Bench) -> None:
                 busy = bench.latencies(server.get("/api/v1/auth/profile/", bearer), seconds=6)
                 answered = sum(counts)
             seconds = 6 / 5 if bench.quick else 6
-            rows.append((f"storm of log-ins, {name}", f"{answered / seconds:.0f}", *_ms(bench, busy)))
+            rows.append((f"many logins, {name}", f"{answered / seconds:.0f}", *_ms(bench, busy)))
     bench.table(
-        "A plain GET (profile) while 8 clients log in without pause",
-        ("", "log-ins/s", "median ms", "p95 ms", "p99 ms"),
+        "GET profile/ while 8 clients log in continuously",
+        ("", "logins/s", "median ms", "p95 ms", "p99 ms"),
         rows,
     )
     with bench.serve() as server:
         bench.compare(
-            "An authenticated GET beside an anonymous one",
+            "An authenticated and an anonymous GET",
             {
-                "profile, by token (two queries)": server.get("/api/v1/auth/profile/", bearer),
-                "trends, nobody asked (two queries)": server.get("/api/v1/trends/?page_size=1"),
-                "health, nobody asked (none)": server.get("/healthz/"),
+                "profile, with a token (two queries)": server.get("/api/v1/auth/profile/", bearer),
+                "trends, anonymous (two queries)": server.get("/api/v1/trends/?page_size=1"),
+                "health, anonymous (no query)": server.get("/healthz/"),
             },
             calls=100,
         )
 
 
-def _make_crowd(prefix: str, hasher: str | None) -> None:
+def _make_users(prefix: str, hasher: str | None) -> None:
     from django.utils.module_loading import import_string
 
     chosen = import_string(hasher)() if hasher else None

@@ -1,7 +1,7 @@
-"""A thousand people forget their password at once: what it does to everybody else's requests.
+"""A thousand password resets at once: the response times of other requests.
 
-Beside it, the same number of requests that write nothing, so that the load of the requests themselves is told from that
-of the mails.
+The same number of requests that write nothing is measured too, to separate the load of the requests from the load of
+the mails.
 """
 
 import os
@@ -13,15 +13,15 @@ from collections.abc import Callable
 from .accounts_logins import make_user, poster
 from .harness import ROOT, Bench, Server
 
-CROWD = 1000
+USERS = 1000
 
 
 def run(bench: Bench) -> None:
     from accounts import tokens
     from accounts.models import AccountLink
 
-    crowd = CROWD // 5 if bench.quick else CROWD
-    people = [make_user(f"forgetful{n}", password="!").email for n in range(crowd)]
+    users = USERS // 5 if bench.quick else USERS
+    people = [make_user(f"forgetful{n}", password="!").email for n in range(users)]
     _, access, _ = tokens.start_session(user=make_user("busy", password="!"))
     bearer = {"Authorization": f"Bearer {access}"}
     rows = []
@@ -38,39 +38,39 @@ def run(bench: Bench) -> None:
             get = server.get("/api/v1/auth/profile/", bearer)
             rows.append(("idle", "", *_ms(bench, bench.latencies(get, seconds=5))))
             for name, path, body in (
-                ("as many requests that write nothing", "token/verify/", lambda _: {"token": "x"}),
-                ("that many resets", "reset-password/", lambda address: {"email": address}),
+                ("the same number of requests that write nothing", "token/verify/", lambda _: {"token": "x"}),
+                ("password resets", "reset-password/", lambda address: {"email": address}),
             ):
                 started = time.perf_counter()
                 taken = _during(bench, server, get, [(path, body(address)) for address in people])
-                rows.append((name, f"{crowd / (time.perf_counter() - started):.0f}", *_ms(bench, taken)))
+                rows.append((name, f"{users / (time.perf_counter() - started):.0f}", *_ms(bench, taken)))
             started = time.perf_counter()
             while left := AccountLink.objects.filter(done_at=None).count():
                 if time.perf_counter() - started > 300:
-                    raise RuntimeError(f"{left} mails are still waiting")
+                    raise RuntimeError(f"{left} mails are not sent yet")
                 taken = bench.latencies(get, seconds=1)
-            rows.append(("while the worker mails the rest", "", *_ms(bench, taken)))
+            rows.append(("while the worker sends the remaining mails", "", *_ms(bench, taken)))
     finally:
         worker.terminate()
         worker.wait(30)
     mailed = AccountLink.objects.filter(email__startswith="forgetful").exclude(code_hash="").count()
     bench.table(
-        f"A plain GET (profile) while {crowd} people ask for a new password; {mailed} mails sent",
+        f"GET profile/ while {users} users request a password reset; {mailed} mails sent",
         ("", "resets/s", "median ms", "p95 ms", "p99 ms"),
         rows,
     )
 
 
-def _during(bench: Bench, server: Server, get: Callable, asked: list[tuple[str, dict]]) -> list[float]:
-    """The latencies of ``get`` for as long as four callers take to send all that is ``asked``."""
-    waiting, statuses = iter(asked), []
+def _during(bench: Bench, server: Server, get: Callable, requests: list[tuple[str, dict]]) -> list[float]:
+    """Return the latencies of ``get`` while four callers send ``requests``."""
+    remaining, statuses = iter(requests), []
 
     def caller() -> Callable[[], object]:
         post = poster(server)
 
         def one() -> None:
-            if (request := next(waiting, None)) is None:
-                time.sleep(0.01)  # the others are still at it
+            if (request := next(remaining, None)) is None:
+                time.sleep(0.01)  # other callers are still sending
             else:
                 statuses.append(post(*request))
 
@@ -78,7 +78,7 @@ def _during(bench: Bench, server: Server, get: Callable, asked: list[tuple[str, 
 
     taken: list[float] = []
     with bench.load(caller, threads=4):
-        while len(statuses) < len(asked):
+        while len(statuses) < len(requests):
             started = time.perf_counter()
             get()
             taken.append(time.perf_counter() - started)

@@ -1,5 +1,6 @@
-"""The smallest views of each layer, for benchmarks to serve: a WSGI app that puts one path before Django's."""
+"""Minimal views of each layer for benchmarks, and a WSGI app with one path outside Django."""
 
+import io
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -9,7 +10,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django_application = get_wsgi_application()
 
-from django.conf import settings  # noqa: E402  Django has to be set up first
+from django.conf import settings  # noqa: E402  Django must be set up first
 from django.db import connection  # noqa: E402
 from django.http import HttpRequest, HttpResponse  # noqa: E402
 from django.urls import path  # noqa: E402
@@ -26,7 +27,7 @@ from config import urls as site  # noqa: E402
 def application(environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
     if environ["PATH_INFO"] == "/wsgi":
         start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
-        return [b"ok"]
+        return io.BytesIO(b"ok")
     return django_application(environ, start_response)
 
 

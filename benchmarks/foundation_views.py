@@ -1,4 +1,4 @@
-"""What each layer costs, and the chosen server beside gunicorn's threads."""
+"""The cost of each layer, and granian compared with gunicorn threads."""
 
 from .harness import Bench
 
@@ -19,7 +19,7 @@ def run(bench: Bench) -> None:
         bench.compare("The layers, on granian", calls, calls=50)
         for name, path in PATHS.items():
             bench.compare(
-                f"{name}: granian beside gunicorn",
+                f"{name}: granian and gunicorn",
                 {"granian": granian.get(path), "gunicorn gthread": gunicorn.get(path)},
                 calls=50,
             )
@@ -31,9 +31,9 @@ def run(bench: Bench) -> None:
                 call = server.get(path)
                 for _ in range(count := 100 if bench.quick else 1000):
                     call()
-                # The kernel counts in hundredths of a second.
+                # The kernel measures in hundredths of a second.
                 rates[label] = max(server.cpu_seconds() - before, 0.01) / count
             rows.append(
                 (name, *(f"{rates[k] * 1e6:.0f}" for k in rates), f"{rates['gunicorn'] / rates['granian']:.2f}x")
             )
-        bench.table("Processor time of the server, microseconds a request", ("", "granian", "gunicorn", "ratio"), rows)
+        bench.table("CPU time of the server, microseconds per request", ("", "granian", "gunicorn", "ratio"), rows)

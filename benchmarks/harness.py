@@ -1,4 +1,4 @@
-"""Measuring in turn, and printing tables of ratios."""
+"""Measure candidates in turn and print tables of ratios."""
 
 import os
 import signal
@@ -11,23 +11,26 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+from config.ops import processes
 
 ROOT = Path(__file__).resolve().parent.parent
 Candidates = Mapping[str, Callable[[], object]]
 
 
 class Server:
-    """A web server of this project's or of a benchmark's own WSGI app, on a port of its own."""
+    """A web server with a WSGI app of this project or of a benchmark."""
 
     def __init__(self, url: str, process: subprocess.Popen) -> None:
         self.url, self.process = url, process
 
     def get(self, path: str | Callable[[], str], headers: Mapping[str, str] | None = None) -> Callable[[], bytes]:
-        """A call that gets ``path``, or what it says, over one connection; raises unless the answer is 200 or 304.
+        """Return a function that requests ``path`` (or ``path()``) over one connection; it raises unless 200 or 304.
 
-        Of the answer's head it reads the status and the length alone: a client that understands all of it would take as
-        long as a fast server, and every ratio would come out nearer to one.
+        It reads only status and length of the response's head. A complete client would take as long as a fast server,
+        and every ratio would be closer to one.
         """
         parts = urlsplit(self.url)
         fields = {"Host": parts.netloc, **(headers or {})}
@@ -43,7 +46,7 @@ class Server:
         return call
 
     def cpu_seconds(self) -> float:
-        """The processor time (user and system) of the server and of the processes it started."""
+        """Return the CPU seconds (user and system) of the server and its child processes."""
         import psutil
 
         main = psutil.Process(self.process.pid)
@@ -51,7 +54,7 @@ class Server:
         return sum(t.user + t.system for t in times)
 
     def memory(self) -> int:
-        """Resident bytes of the server and of the processes it started."""
+        """Return the resident bytes of the server and its child processes."""
         import psutil
 
         main = psutil.Process(self.process.pid)
@@ -59,16 +62,16 @@ class Server:
 
 
 class Bench:
-    """What a benchmark module gets: servers to start, and tables to print."""
+    """Starts servers, measures and prints tables; passed to every benchmark."""
 
-    def __init__(self, *, quick: bool = False) -> None:
-        self.quick = quick
+    def __init__(self, *, quick: bool = False, only: str = "", requests: int = 0) -> None:
+        self.quick, self.only, self.requests = quick, only, requests
 
     def say(self, text: str = "") -> None:
         print(text, flush=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Print ``rows`` under ``columns``: the first to the left, all others to the right."""
+        """Print ``rows`` under ``columns``, the first left-aligned, the others right-aligned."""
         cells = [[str(cell) for cell in row] for row in (columns, *rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
         self.say(f"\n{title}")
@@ -82,10 +85,10 @@ class Bench:
     def compare(
         self, title: str, candidates: Candidates, *, rounds: int = 15, calls: int = 20, warmup: int = 3
     ) -> dict[str, float]:
-        """Call the candidates in turn, ``calls`` times each a round; print and return their median seconds a call.
+        """Call the candidates in turn, ``calls`` times per round; print and return their median seconds per call.
 
-        The first candidate is the subject, the others are what it is compared with: a ratio of 3 says that the subject
-        takes a third of the time. Ratios are taken round by round, so that a slow moment of the machine hits both.
+        The first candidate is the subject, to which the others are compared: a ratio of 3 means that the subject takes
+        a third of the time. Ratios are computed per round, so that a slow moment of the machine affects both.
         """
         rounds = max(3, rounds // 5) if self.quick else rounds
         for call in candidates.values():
@@ -115,7 +118,7 @@ class Bench:
         return {name: statistics.median(taken) for name, taken in times.items()}
 
     def latencies(self, call: Callable[[], object], *, seconds: float) -> list[float]:
-        """The seconds of each call, one after the other, for ``seconds``; sorted."""
+        """Call ``call`` again and again for ``seconds``; return the duration of each call in seconds, sorted."""
         end, taken = time.perf_counter() + (seconds / 5 if self.quick else seconds), []
         while time.perf_counter() < end:
             started = time.perf_counter()
@@ -129,7 +132,7 @@ class Bench:
 
     @contextmanager
     def load(self, call: Callable[[], Callable[[], object]], *, threads: int) -> Iterator[list[int]]:
-        """Keep ``threads`` callers busy while the block runs; ``call()`` makes one caller. Yields a list of counts."""
+        """Run ``threads`` callers, each made by ``call()``, while the block runs. Yields the count of calls of each."""
         stop, counts = threading.Event(), [0] * threads
 
         def work(number: int) -> None:
@@ -157,35 +160,46 @@ class Bench:
         threads: int = 4,
         env: Mapping[str, str] | None = None,
     ) -> Iterator[Server]:
-        """Run ``app`` on ``server``: ``granian`` as the product does, or ``gunicorn`` with as many threads."""
+        """Run the WSGI ``app`` as the web process does ("granian"), or on ``gunicorn`` with as many threads."""
         port = free_port()
         commands = {
-            "granian": [
-                "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-                "--blocking-threads", str(threads), "--no-ws", "--log-level", "warning", app,
-            ],
+            "granian": [*processes.web_command("benchmarks.buffered:application", port), "--workers", "1"],
             "gunicorn": [
-                "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--worker-class", "gthread",
-                "--threads", str(threads), "--keep-alive", "75", "--log-level", "warning", app,
+                sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1",
+                "--worker-class", "gthread", "--threads", str(threads), "--keep-alive", "75",
+                "--log-level", "warning", app,
             ],
         }  # fmt: skip
-        process = subprocess.Popen(
-            [sys.executable, "-m", *commands[server]],
-            cwd=ROOT,
-            env={**os.environ, "ATRIUM_PROCESS": "web", **(env or {})},
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            _wait_for(port, process)
+        own = {"ATRIUM_PROCESS": "web", "ATRIUM_BEHIND_FRONT": "true", "WEB_THREADS": str(threads), "BENCH_APP": app}
+        with _process(commands[server], port, {**own, **(env or {})}) as process:
             yield Server(f"http://127.0.0.1:{port}", process)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+
+    @contextmanager
+    def front(self, web: Server) -> Iterator[Server]:
+        """Run the product's front process before ``web``."""
+        port = free_port()
+        command = [sys.executable, "-m", "config.ops.processes", "front"]
+        settings = {"PORT": str(port), "WEB_PORT": str(urlsplit(web.url).port), "EVENTS_PORT": str(free_port())}
+        with _process(command, port, settings) as process:
+            yield Server(f"http://127.0.0.1:{port}", process)
+
+
+@contextmanager
+def _process(command: list[str], port: int, env: Mapping[str, str]) -> Iterator[subprocess.Popen]:
+    """Run a server process until the end of the block; it listens on ``port`` when the block begins."""
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        _wait_for(port, process)
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _read_answer(connection: socket.socket, path: str) -> bytes:
@@ -213,6 +227,17 @@ def _more(connection: socket.socket, path: str) -> bytes:
     return got
 
 
+def new_user(name: str, **fields: Any) -> Any:
+    """Create a user with a confirmed address."""
+    from django.db.models.functions import Now
+
+    from accounts.models import User
+
+    return User.objects.create(
+        **{"username": name, "email": f"{name}@example.org", "email_verified_at": Now(), **fields}
+    )
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -223,7 +248,7 @@ def _wait_for(port: int, process: subprocess.Popen) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"the server ended by itself with {process.returncode}")
+            raise RuntimeError(f"the server exited with {process.returncode}")
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return

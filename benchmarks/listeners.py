@@ -1,10 +1,11 @@
-"""``python -m benchmarks.listeners``: keeps a stream open to each address on standard input, and says when all are.
+"""``python -m benchmarks.listeners``: opens a stream to each URL on standard input and prints "open" when all are.
 
-A process of its own, so that what clients cost is not laid to the account of what is measured. It ends with its input.
+It is a separate process, so that the cost of the clients is not measured. It ends when its input ends.
 """
 
 import asyncio
 import sys
+from typing import Any
 from urllib.parse import urlsplit
 
 
@@ -25,8 +26,9 @@ async def main(count: int) -> None:
     gate = asyncio.Semaphore(50)
     opened = [asyncio.Event() for _ in urls]
     streams = [asyncio.create_task(listen(url, gate, ready)) for url, ready in zip(urls, opened, strict=True)]
-    all_open = asyncio.gather(*(ready.wait() for ready in opened))
-    await asyncio.wait([asyncio.ensure_future(all_open), *streams], return_when=asyncio.FIRST_COMPLETED)
+    all_open: asyncio.Future[Any] = asyncio.gather(*(ready.wait() for ready in opened))
+    first: list[asyncio.Future[Any]] = [all_open, *streams]
+    await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
     assert all_open.done(), "a stream was refused"
     print("open", flush=True)
     await asyncio.to_thread(sys.stdin.read)

@@ -1,13 +1,16 @@
-"""A page of history where ten thousand messages lie, and where ten million do."""
+"""A page of history among ten thousand messages and among ten million."""
 
 import random
+import statistics
+import time
 from typing import Any
 
 from django.db import connection
 
 from accounts.models import User
-from messaging import conversations, services
-from messaging.querysets import History
+from messaging.conversations import conversations_of
+from messaging.history import History, unread_by_sender
+from messaging.services.receipts import open_messages
 
 from .harness import Bench
 from .messaging_sending import people
@@ -17,13 +20,13 @@ SMALL, LARGE = 10_000, 10_000_000
 
 
 def fill(rows: int, crowd: list[User]) -> None:
-    """Messages of everybody to everybody, until there are ``rows`` of them; in the order in which they would come."""
+    """Insert messages between random people of ``crowd`` until there are ``rows`` of them."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM messaging_messagerecipient")
         missing = rows - cursor.fetchone()[0]
         ids = [each.pk for each in crowd]
         indexes = _drop_indexes(cursor) if missing > 1_000_000 else []
-        # Without a look at each foreign key, which these rows satisfy by the way they are made.
+        # Skip the checks of foreign keys: these rows are known to be valid.
         cursor.execute("SET session_replication_role = replica; SET synchronous_commit = off")
         while missing > 0:
             batch = min(missing, 500_000)
@@ -53,7 +56,7 @@ def fill(rows: int, crowd: list[User]) -> None:
 
 
 def _drop_indexes(cursor: Any) -> list[str]:
-    """Drop what can be built again faster than it is kept up to date, and return how to."""
+    """Drop the indexes that are faster to rebuild than to update; returns their definitions."""
     cursor.execute(
         "SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('messaging_message', "
         "'messaging_messagerecipient') AND indexdef NOT LIKE 'CREATE UNIQUE%'"
@@ -65,10 +68,7 @@ def _drop_indexes(cursor: Any) -> list[str]:
 
 
 def pages(crowd: list[User]) -> dict[str, float]:
-    """Median milliseconds of a page of each kind, each time of another person."""
-    import statistics
-    import time
-
+    """Return the median milliseconds of a page of each kind, each for another user."""
     kinds = {
         "newest page": lambda user, peer, middle: History(user).ids(limit=51),
         "page from the middle": lambda user, peer, middle: History(user).ids(limit=51, before=middle),
@@ -77,16 +77,16 @@ def pages(crowd: list[User]) -> dict[str, float]:
         "sent": lambda user, peer, middle: History(user, box="sent").ids(limit=51),
         "one conversation": lambda user, peer, middle: History(user, peer=peer).ids(limit=51),
         "unread": lambda user, peer, middle: History(user, unread=True).ids(limit=51),
-        "unread counts": lambda user, peer, middle: services.unread_by_sender(user),
-        "conversations": lambda user, peer, middle: conversations.recent(user),
-        "newest page, as JSON": lambda user, peer, middle: services.shapes_for(
-            viewer=user, message_ids=History(user).ids(limit=50)
+        "unread counts": lambda user, peer, middle: unread_by_sender(user),
+        "conversations": lambda user, peer, middle: conversations_of(user),
+        "newest page, as JSON": lambda user, peer, middle: open_messages(
+            reader=user, message_ids=History(user).ids(limit=50)
         ),
     }
     with connection.cursor() as cursor:
         cursor.execute("SELECT (min(id) + max(id)) / 2 FROM messaging_message")
         middle = cursor.fetchone()[0]
-    taken = {}
+    medians = {}
     for name, ask in kinds.items():
         chosen = random.Random(7)
         times = []
@@ -96,14 +96,14 @@ def pages(crowd: list[User]) -> dict[str, float]:
             ask(user, peer, middle)
             if n >= 20:
                 times.append(time.perf_counter() - started)
-        taken[name] = statistics.median(times) * 1000
-    return taken
+        medians[name] = statistics.median(times) * 1000
+    return medians
 
 
 def run(bench: Bench) -> None:
     large = 200_000 if bench.quick else LARGE
     crowd = people(PEOPLE, "writer")
-    # At ten thousand rows fifty people write, so that theirs are pages as long as those of the many later.
+    # With ten thousand rows only fifty people write, so that their pages are as long as those of 2,000 people later.
     fill(SMALL, crowd[:50])
     small = pages(crowd[:50])
     fill(large, crowd)

@@ -1,4 +1,4 @@
-"""Sending: as a service and over HTTP, beside a bare insert of the same rows; and a broadcast to 10,000."""
+"""Sending a message (service and HTTP) against a bare insert of the same rows; a broadcast to 10,000."""
 
 import os
 import statistics
@@ -13,10 +13,11 @@ from django.db import connection, connections, transaction
 
 from accounts import tokens
 from accounts.models import User
-from config import wire
-from config.caching import redis_client
-from messaging import services
+from config.cache.redis import redis_client
+from config.realtime import redis_keys
 from messaging.models import BroadcastBatch, Message, MessageRecipient
+from messaging.services.broadcasts import fan_out_broadcasts, send_broadcast
+from messaging.services.sending import send_message
 
 from .harness import Bench
 
@@ -24,7 +25,7 @@ CORES = os.cpu_count() or 1
 
 
 def people(count: int, prefix: str = "b") -> list[User]:
-    """So many people, made once."""
+    """Return ``count`` users, created at the first call."""
     known = list(User.objects.filter(username__startswith=prefix).order_by("pk")[:count])
     letters = prefix[:1].upper()
     return known or User.objects.bulk_create(
@@ -37,7 +38,7 @@ def run(bench: Bench) -> None:
     ada, bob = people(2, "sender")
 
     def service() -> None:
-        services.send_message(sender=ada, body="Lunch at one?", usercodes=[bob.usercode])
+        send_message(sender=ada, body="Lunch at one?", usercodes=[bob.usercode])
 
     @transaction.atomic
     def bare() -> None:
@@ -56,18 +57,18 @@ def run(bench: Bench) -> None:
     bench.compare("A message to one person", {"send_message": service, "bare insert, two rows": bare}, calls=50)
     rows = []
     for name, call in (("send_message", service), ("bare insert", bare)):
-        taken = bench.latencies(call, seconds=5)
-        rows.append((name, f"{len(taken) / sum(taken):,.0f}", *_milliseconds(bench, taken)))
+        latencies = bench.latencies(call, seconds=5)
+        rows.append((name, f"{len(latencies) / sum(latencies):,.0f}", *_milliseconds(bench, latencies)))
     with bench.serve() as server:
         post = poster(server.url, ada, {"body": "Lunch at one?", "recipients": [bob.usercode]})
-        taken = bench.latencies(post, seconds=5)
-        rows.append(("POST messages/", f"{len(taken) / sum(taken):,.0f}", *_milliseconds(bench, taken)))
+        latencies = bench.latencies(post, seconds=5)
+        rows.append(("POST messages/", f"{len(latencies) / sum(latencies):,.0f}", *_milliseconds(bench, latencies)))
     bench.table("One client after the other", ("", "sends/s", "p50 ms", "p99 ms"), rows)
     broadcast(bench, ada)
 
 
-def _milliseconds(bench: Bench, taken: list[float]) -> list[str]:
-    return [f"{bench.percentile(taken, percent) * 1000:.2f}" for percent in (50, 99)]
+def _milliseconds(bench: Bench, latencies: list[float]) -> list[str]:
+    return [f"{bench.percentile(latencies, percent) * 1000:.2f}" for percent in (50, 99)]
 
 
 def poster(url: str, user: User, body: dict) -> Callable[[], None]:
@@ -84,18 +85,18 @@ def poster(url: str, user: User, body: dict) -> Callable[[], None]:
     return post
 
 
-def _work(tell: bool) -> None:
-    """One worker's part of a fan-out; without ``tell`` what is committed, without the streams being told."""
-    with nullcontext() if tell else mock.patch("config.events._send_all"):
-        services.fan_out_broadcasts()
+def _work(notify: bool) -> None:
+    """Run one worker's part of a fan-out; without ``notify`` the events are stored but not sent to Redis."""
+    with nullcontext() if notify else mock.patch("config.realtime.events._send_all"):
+        fan_out_broadcasts()
 
 
 def broadcast(bench: Bench, sender: User) -> None:
-    """The workers' fan-out beside the same rows inserted one by one, in the ways in which a naive view would."""
+    """Compare the workers' fan-out with the same rows inserted one by one, as a naive view would do it."""
     count = 1_000 if bench.quick else 10_000
     crowd = people(count, "crowd")
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE accounts_user")  # which Postgres does by itself within a minute
+        cursor.execute("ANALYZE accounts_user")  # autovacuum would do it within a minute
     share = crowd[: count // 10]
 
     def timed(call: Callable[[], object]) -> float:
@@ -104,8 +105,8 @@ def broadcast(bench: Bench, sender: User) -> None:
         return time.perf_counter() - started
 
     def ask() -> None:
-        redis_client().zadd(wire.ONLINE, {str(each.pk): time.time() for each in crowd})
-        answered.append(timed(lambda: services.send_broadcast(sender=sender, body="All of you")))
+        redis_client().zadd(redis_keys.ONLINE, {str(each.pk): time.time() for each in crowd})
+        answered.append(timed(lambda: send_broadcast(sender=sender, body="All of you")))
 
     def message() -> Message:
         return Message.objects.create(sender=sender, body="All of you", broadcast=True, recipient_count=count)
@@ -126,9 +127,9 @@ def broadcast(bench: Bench, sender: User) -> None:
                     [sent.pk, each.pk, sender.pk],
                 )
 
-    def fan_out(*, tell: bool = True) -> None:
-        """Make all the rows that wait, as the product's worker does: with a process for each core."""
-        for call in [workers.submit(_work, tell) for _ in range(CORES)]:
+    def fan_out(*, notify: bool = True) -> None:
+        """Create all pending receipts, like the product's worker: with one process for each core."""
+        for call in [workers.submit(_work, notify) for _ in range(CORES)]:
             call.result()
 
     answered: list[float] = []
@@ -137,31 +138,35 @@ def broadcast(bench: Bench, sender: User) -> None:
         "create() a row, in one transaction": lambda: timed(transaction.atomic(lambda: create(crowd))),
         "INSERT a row, in one transaction": lambda: timed(inserts),
     }
-    connections.close_all()  # of which the processes would else inherit a copy
+    connections.close_all()  # otherwise the processes inherit them
     workers = ProcessPoolExecutor(CORES, get_context("fork"))
-    fan_out()  # so that each has a connection of its own
-    made, told = [], []
+    fan_out()  # opens a connection in each process
+    created, notified = [], []
     singly: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(3 if bench.quick else 5):
         ask()
-        made.append(timed(lambda: fan_out(tell=False)))
+        created.append(timed(lambda: fan_out(notify=False)))
         ask()
-        told.append(timed(fan_out))
+        notified.append(timed(fan_out))
         for name, way in ways.items():
             singly[name].append(way())
     workers.shutdown()
     assert not BroadcastBatch.objects.filter(done_at=None).exists()
 
-    # A broadcast is in its recipients' histories as of the sender's answer; rows and streams follow.
-    ours = {"in every history, and the sender answered": answered[::2], "rows made": made, "all streams told too": told}
+    # A broadcast is in its recipients' histories when the sender gets the answer; receipts and events follow.
+    ours = {
+        "in every history, sender answered": answered[::2],
+        "receipts created": created,
+        "events sent too": notified,
+    }
 
-    def row(name: str, taken: list[float]) -> tuple[str, ...]:
-        against = (sorted(each / own for each, own in zip(taken, mine, strict=True)) for mine in ours.values())
+    def row(name: str, latencies: list[float]) -> tuple[str, ...]:
+        against = (sorted(each / own for each, own in zip(latencies, mine, strict=True)) for mine in ours.values())
         ratios = [f"{statistics.median(each):,.0f}x ({each[0]:,.0f}-{each[-1]:,.0f})" for each in against]
-        return name, f"{statistics.median(taken) * 1000:,.0f}", *(ratios if name in singly else [""] * len(ratios))
+        return name, f"{statistics.median(latencies) * 1000:,.0f}", *(ratios if name in singly else [""] * len(ratios))
 
     bench.table(
-        f"A broadcast to {count:,} online, {CORES} workers (medians of {len(made)} turns; ratios turn by turn)",
-        ("", "ms", "to in every history", "to rows made", "to all told"),
-        [row(name, taken) for name, taken in (ours | singly).items()],
+        f"A broadcast to {count:,} online, {CORES} workers (medians of {len(created)} turns; ratios turn by turn)",
+        ("", "ms", "against history", "against receipts", "against events"),
+        [row(name, latencies) for name, latencies in (ours | singly).items()],
     )

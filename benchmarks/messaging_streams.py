@@ -1,4 +1,4 @@
-"""A thousand open streams: what they cost, what they leave of the API, and how soon a message is there."""
+"""A thousand open streams: their cost, their effect on the API, and the latency of a message."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ from django.conf import settings
 
 from accounts import tokens as account_tokens
 from accounts.models import User
-from config import tickets
+from config.realtime import tickets
 
 from .harness import ROOT, Bench, Server, free_port
 from .messaging_sending import people
@@ -28,7 +28,7 @@ STREAMS = 1000
 
 
 class Listener:
-    """One client with an open stream, in a thread of its own; notes when each message comes."""
+    """A client with an open stream, in its own thread; records when each message arrives."""
 
     def __init__(self, user: User) -> None:
         self.arrived: dict[bytes, float] = {}
@@ -46,8 +46,8 @@ class Listener:
 
 
 @contextmanager
-def crowd(users: list[User]) -> Iterator[None]:
-    """As many clients with an open stream each, in a process of their own."""
+def open_streams(users: list[User]) -> Iterator[None]:
+    """Open a stream for each user, in a separate process."""
     listeners = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.listeners", str(len(users))],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -76,7 +76,7 @@ def run(bench: Bench) -> None:
     users = people(count, "listener")
     ada, bob = people(2, "sender")
     events = subprocess.Popen(
-        [sys.executable, "-m", "config.processes", "events"],
+        [sys.executable, "-m", "config.ops.processes", "events"],
         cwd=ROOT,
         env={**os.environ, "EVENTS_PORT": str(port)},
     )
@@ -86,11 +86,11 @@ def run(bench: Bench) -> None:
             _, access, _ = account_tokens.start_session(user=ada)
             call = server.get("/api/v1/messages/unread/", {"Authorization": f"Bearer {access}"})
             before = _cost(events.pid)
-            with crowd(users[1:]):
+            with open_streams(users[1:]):
                 listener = Listener(bob)
                 time.sleep(2)
                 idle = _cost(events.pid)
-                time.sleep(watched := 5 if bench.quick else 30)  # two comments to each, some looks at who is online
+                time.sleep(watched := 5 if bench.quick else 30)  # includes comments and presence checks
                 later = _cost(events.pid)
                 bench.table(
                     f"The events process with {count:,} open streams",
@@ -99,7 +99,7 @@ def run(bench: Bench) -> None:
                         ("memory without, MB", f"{before[0] / 1e6:.0f}"),
                         ("memory with, MB", f"{idle[0] / 1e6:.0f}"),
                         ("kB a stream", f"{(idle[0] - before[0]) / count / 1e3:.1f}"),
-                        ("processor while idle", f"{(later[1] - idle[1]) / watched * 100:.1f} %"),
+                        ("CPU while idle", f"{(later[1] - idle[1]) / watched * 100:.1f} %"),
                     ],
                 )
                 _latency(bench, server.url, listener, count, ada, bob)
@@ -126,24 +126,25 @@ def _latency(bench: Bench, url: str, listener: Listener, count: int, ada: User, 
         answered = time.perf_counter()
         deadline = time.monotonic() + 10
         while mark.encode() not in listener.arrived:
-            assert time.monotonic() < deadline, "the message did not come"
+            assert time.monotonic() < deadline, "the message did not arrive"
             time.sleep(0.0005)
         arrived = listener.arrived[mark.encode()]
         taken.append((arrived - started, arrived - answered))
     rows = []
     for name, values in (
-        ("from the POST's beginning", sorted(each[0] for each in taken)),
-        ("after the POST's answer", sorted(each[1] for each in taken)),
+        ("from the start of the POST", sorted(each[0] for each in taken)),
+        ("from the answer to the POST", sorted(each[1] for each in taken)),
     ):
         rows.append((name, *(f"{bench.percentile(values, percent) * 1000:.1f}" for percent in (50, 99))))
-    bench.table(f"A message on the other's stream, {count:,} being open", ("", "p50 ms", "p99 ms"), rows)
+    bench.table(
+        f"Latency of a message to another user's stream, with {count:,} open streams", ("", "p50 ms", "p99 ms"), rows
+    )
 
 
 def _throughput(bench: Bench, server: Server, call: Callable[[], object], events: int, count: int) -> None:
-    """The API's rate while the events process works and while it is stopped, second by second in turn.
+    """Measure the API's throughput while the events process runs and while it is stopped, in turns of one second.
 
-    Stopped it costs nothing, as if no stream were open. What it would have done in that second it does in the next: the
-    turns with streams bear the double of their cost.
+    A stopped process costs nothing. It catches up in the next turn, so the turns with streams contain twice their cost.
     """
     turns = 5 if bench.quick else 60
     rates: list[tuple[float, float]] = []
@@ -179,13 +180,13 @@ def _throughput(bench: Bench, server: Server, call: Callable[[], object], events
                 f"{low:.3f}-{high:.3f}",
                 f"{statistics.mean(ratios):.3f} ± {error:.3f}",
             ),
-            ("processor µs a request, web", *(f"{each:,.0f}" for each in cost), f"{cost[0] / cost[1]:.3f}", "", ""),
+            ("CPU µs per request, web", *(f"{each:,.0f}" for each in cost), f"{cost[0] / cost[1]:.3f}", "", ""),
         ],
     )
 
 
 def _cost(pid: int) -> tuple[int, float]:
-    """Resident bytes and processor seconds of a process and its children."""
+    """Return the resident bytes and CPU seconds of a process and its children."""
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     times = [each.cpu_times() for each in family]
     return sum(each.memory_info().rss for each in family), sum(each.user + each.system for each in times)

@@ -1,52 +1,46 @@
-"""A list of fifty notes: kept in Redis, not modified, made anew, and as a plain ModelSerializer view makes it.
+"""A list of 50 notes: cached, not modified, and not cached, compared with a plain ModelSerializer view.
 
-All on one server with the same middleware, by one person's token, whose session each request looks up. The benchmark
-first asserts that both views answer the same. The plain one has the prefetches that it needs (``plain_notes``).
+All requests go to one server with the same middleware and one user's token, whose session each request looks up. The
+benchmark first checks that both views return the same. The plain view has the prefetches it needs (``plain_notes``).
 """
 
 import http.client
-import itertools
 import json
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from .harness import Bench, Server
+from .harness import Bench, Server, new_user
 
 LIST = "/api/v1/notes/"
-_asked = itertools.count()  # one for all calls: two that count for themselves would ask for the same
+URLS = {"BENCH_URLS": "benchmarks.plain_notes"}
+UNCACHED = {"CACHE_MAX_BYTES": "0"}  # of the server: it stores no response
 
 
 def run(bench: Bench) -> None:
     from accounts import tokens
-    from accounts.models import User
 
-    people = [User.objects.create(username=f"notes{n}", email=f"notes{n}@example.org") for n in range(4)]
+    people = [new_user(f"notes{n}") for n in range(4)]
     fill(people, 500)
     _, access, _ = tokens.start_session(user=people[0])
     bearer = {"Authorization": f"Bearer {access}"}
-    with bench.serve("benchmarks.apps:application", env={"BENCH_URLS": "benchmarks.plain_notes"}) as server:
-        subject = json.loads(server.get(LIST, bearer)())
-        compared = json.loads(server.get("/plain/notes/", bearer)())
-        assert [_comparable(note) for note in subject["results"]] == [_comparable(n) for n in compared["results"]]
+    with bench.serve("benchmarks.apps:application", env=URLS) as server:
+        product = json.loads(server.get(LIST, bearer)())
+        plain_page = json.loads(server.get("/plain/notes/", bearer)())
+        assert [_comparable(note) for note in product["results"]] == [_comparable(n) for n in plain_page["results"]]
         plain = server.get("/plain/notes/", bearer)
         tag = etag_of(server, LIST, bearer)
         bench.compare(
-            "List of 50 notes, kept in Redis, beside a plain ModelSerializer view of the same data",
+            "List of 50 notes, cached in Redis, compared with a plain ModelSerializer view",
             {
-                "kept": server.get(LIST, bearer),
+                "cached": server.get(LIST, bearer),
                 "not modified (304)": server.get(LIST, {**bearer, "If-None-Match": tag}),
                 "plain": plain,
             },
         )
+    with bench.serve("benchmarks.apps:application", env={**URLS, **UNCACHED}) as server:
         bench.compare(
-            "List of 50 notes, made anew each time, beside the same plain view",
-            {"made anew": anew(server, LIST, bearer), "plain": plain},
+            "List of 50 notes, never cached, compared with the same plain view",
+            {"not cached": server.get(LIST, bearer), "plain": server.get("/plain/notes/", bearer)},
         )
-
-
-def anew(server: Server, path: str, headers: dict[str, str], join: str = "?") -> Callable[[], bytes]:
-    """A call that asks each time for what was never asked before: the query string is part of what is kept."""
-    return server.get(lambda: f"{path}{join}n={next(_asked)}", headers)
 
 
 def etag_of(server: Server, path: str, headers: dict[str, str]) -> str:
@@ -59,14 +53,14 @@ def etag_of(server: Server, path: str, headers: dict[str, str]) -> str:
 
 
 def fill(people: list, count: int) -> None:
-    """``count`` notes of the first of ``people``, a third of them shared with the others, with two labels each."""
+    """Create ``count`` notes of the first user with two labels each; a third is shared with the other users."""
     from notes.models import Label, Membership, MembershipLabel
-    from notes.services import content, sharing
+    from notes.services import notes, sharing
 
     owner, *others = people
     labels = [Label.objects.create(owner=owner, name=f"label {n}") for n in range(10)]
     for n in range(count):
-        note = content.create_note(
+        note = notes.create_note(
             owner=owner,
             title=f"Note number {n}",
             body="What there is to say about it, in a few words, and then in some more. " * 3,
@@ -80,7 +74,7 @@ def fill(people: list, count: int) -> None:
 
 
 def _comparable(note: dict) -> dict:
-    """Instants are written with six digits by the one and with as many as needed by the other."""
+    """Parse the datetimes: one view writes six digits, the other as many as needed."""
     from datetime import datetime
 
     dates = {name: datetime.fromisoformat(note[name]) for name in ("created_at", "updated_at")}

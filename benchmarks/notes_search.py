@@ -1,10 +1,10 @@
-"""Search in a hundred thousand notes beside Django's ``icontains``; a list at a thousand and at a million notes."""
+"""Search in 100,000 notes, compared with ``icontains``; a page of notes among 1,000 and among a million notes."""
 
 from collections.abc import Callable
 from typing import Any
 
-from .harness import Bench
-from .notes_lists import LIST, anew
+from .harness import Bench, new_user
+from .notes_lists import LIST, UNCACHED, URLS
 
 PROFILE = "/api/v1/auth/profile/"
 FILL = """
@@ -20,7 +20,7 @@ ON CONFLICT DO NOTHING;
 
 
 def fill(owner: object, count: int, *, length: int = 1) -> None:
-    """``count`` notes more, each with ``length`` times five words beside its own."""
+    """Create ``count`` notes of five words, repeated ``length`` times."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -31,23 +31,20 @@ def fill(owner: object, count: int, *, length: int = 1) -> None:
 
 def run(bench: Bench) -> None:
     from accounts import tokens
-    from accounts.models import User
 
-    few, searching, many = (
-        User.objects.create(username=name, email=f"{name}@example.org") for name in ("few", "searching", "many")
-    )
+    few, searching, many = map(new_user, ("few", "searching", "many"))
     bearers = {}
     for person in (few, searching, many):
         _, access, _ = tokens.start_session(user=person)
         bearers[person.pk] = {"Authorization": f"Bearer {access}"}
 
     fill(few, 1_000)
-    with bench.serve("benchmarks.apps:application", env={"BENCH_URLS": "benchmarks.plain_notes"}) as server:
+    with bench.serve("benchmarks.apps:application", env={**URLS, **UNCACHED}) as server:
         small = bench.compare(
-            "A page of somebody's 1,000 notes, where there are no others",
+            "A page of 1,000 notes of one user",
             {
-                "their page": anew(server, LIST, bearers[few.pk]),
-                "their profile, which is no list": anew(server, PROFILE, bearers[few.pk]),
+                "the page": server.get(LIST, bearers[few.pk]),
+                "the profile, for comparison": server.get(PROFILE, bearers[few.pk]),
             },
         )
         fill(searching, 100_000, length=30)
@@ -55,28 +52,28 @@ def run(bench: Bench) -> None:
         others = 10_000 if bench.quick else 900_000
         fill(many, others)
         large = bench.compare(
-            f"The same page, where others have {100_000 + others:,} notes",
+            f"The same page, while other users have {100_000 + others:,} notes",
             {
-                "their page": anew(server, LIST, bearers[few.pk]),
-                f"a page of like notes, of {others:,} own": anew(server, LIST, bearers[many.pk]),
-                "their profile, which is no list": anew(server, PROFILE, bearers[few.pk]),
+                "the page": server.get(LIST, bearers[few.pk]),
+                f"a page of {others:,} notes of one user": server.get(LIST, bearers[many.pk]),
+                "the profile, for comparison": server.get(PROFILE, bearers[few.pk]),
             },
         )
-    # The two tables are some minutes apart: what the machine did meanwhile shows in the profile as well.
+    # The two tables are minutes apart: a change of the machine's speed shows in the profile too.
     grown, meanwhile = (large[name] / small[name] for name in small)
-    bench.say(f"\n  Between the two the page came to {grown:.2f}x its time, and the profile to {meanwhile:.2f}x.")
+    bench.say(f"\n  Change between the two tables: page {grown:.2f}x, profile {meanwhile:.2f}x.")
 
 
 def search(bench: Bench, server: Any, person: Any, bearer: dict[str, str]) -> None:
-    """The query by itself, then whole requests, and of what else those are made."""
+    """Measure the query alone, then whole requests."""
     queries(bench, person)
     for word in ("needle", "иголка"):
         bench.compare(
-            f"Search for {word!r} in 100,000 notes over HTTP, beside icontains without an index",
+            f"Search for {word!r} in 100,000 notes over HTTP, compared with icontains without an index",
             {
-                "the product": anew(server, f"{LIST}?search={quote(word)}", bearer, "&"),
-                "icontains": anew(server, f"/plain/search/?search={quote(word)}", bearer, "&"),
-                "their profile, which searches nothing": anew(server, PROFILE, bearer),
+                "the product": server.get(f"{LIST}?search={quote(word)}", bearer),
+                "icontains": server.get(f"/plain/search/?search={quote(word)}", bearer),
+                "the profile, for comparison": server.get(PROFILE, bearer),
             },
             rounds=5,
             calls=3,
@@ -85,7 +82,7 @@ def search(bench: Bench, server: Any, person: Any, bearer: dict[str, str]) -> No
 
 
 def queries(bench: Bench, person: object) -> None:
-    """The two queries by themselves: what Postgres takes, without HTTP, sign-in and JSON around it."""
+    """Measure the queries in Postgres alone, without HTTP, authentication and JSON."""
     from django.db import connection
     from django.db.models import Q
 
@@ -106,12 +103,12 @@ def queries(bench: Bench, person: object) -> None:
 
         return call
 
-    subject = execute(mine.matching("needle", person).values_list("note_id"))
-    compared = execute(mine.filter(found).values_list("note_id"))
-    assert subject() == compared()
+    product = execute(mine.matching("needle", person).values_list("note_id"))
+    plain = execute(mine.filter(found).values_list("note_id"))
+    assert product() == plain()
     bench.compare(
-        "The query alone: 'needle' in 100,000 notes of some 700 characters",
-        {"the product": subject, "icontains": compared},
+        "The query alone: 'needle' in 100,000 notes of about 700 characters",
+        {"the product": product, "icontains": plain},
         rounds=5,
         calls=3,
         warmup=1,

@@ -1,6 +1,6 @@
-"""Notes as DRF's tutorial would write them, with their prefetches in place: what the product's are compared with.
+"""Notes with ModelSerializers and prefetches, to compare the product with.
 
-Addresses for ``benchmarks.apps``, by its variable ``BENCH_URLS``.
+URLs for ``benchmarks.apps``, selected by its variable ``BENCH_URLS``.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from django.urls import path
 from rest_framework import generics, serializers
 
 from accounts.models import User
-from config.pagination import FeedPagination
+from config.api.pagination import FeedPagination
 from notes.models import Label, Membership
 
 from . import apps
@@ -64,7 +64,7 @@ class NoteSerializer(serializers.ModelSerializer):
 
 
 class PlainPagination(FeedPagination):
-    ordering = ("-pinned", "-updated_at", "-note_id")
+    ordering = ("-pinned", "-updated_at", "-note_id")  # type: ignore[assignment]  # the stubs know only one column
 
 
 class PlainList(generics.ListAPIView):
@@ -82,7 +82,7 @@ class PlainList(generics.ListAPIView):
 
 
 class PlainSearch(PlainList):
-    """Django's ``icontains`` over the same columns, which no index serves."""
+    """``icontains`` over the same columns, without an index."""
 
     def get_queryset(self) -> Any:
         word = self.request.query_params["search"]

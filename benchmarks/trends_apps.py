@@ -1,4 +1,4 @@
-"""The page of trends served in other ways, each behind the same middleware and with the same filters as ours."""
+"""Other ways to serve a page of trends, with the same middleware and filters."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
@@ -14,7 +14,7 @@ application = apps.application
 
 
 class Serialized(TrendViewSet):
-    """What the framework gives by itself: a ModelSerializer over the page's rows, each time anew."""
+    """A ModelSerializer over the rows of the page, rendered for every request."""
 
     def list(self, request, *args, **kwargs):
         page = self.paginate_queryset(self.filter_queryset(Trend.objects.all()))
@@ -22,7 +22,7 @@ class Serialized(TrendViewSet):
 
 
 class CachePage(Serialized):
-    """The same behind Django's own cache: inside the view, so that throttles still count."""
+    """The same with Django's cache inside the view, so that throttles still count."""
 
     @method_decorator(cache_page(120))
     def list(self, request, *args, **kwargs):

@@ -1,4 +1,4 @@
-"""Files of trends, as large as a benchmark wants them."""
+"""Write CSV files of trends of any size."""
 
 import csv
 import random
@@ -8,7 +8,7 @@ SAMPLE = Path(__file__).resolve().parent.parent / "tests" / "data" / "trends_sam
 
 
 def write(path: Path, count: int, *, seed: int = 1) -> Path:
-    """``count`` rows, all different, made of the sample's values."""
+    """Write ``count`` different rows, combined from the sample's values; returns ``path``."""
     chance = random.Random(seed)
     with SAMPLE.open(encoding="utf-8-sig", newline="") as file:
         header, *rows = csv.reader(file, delimiter=";")

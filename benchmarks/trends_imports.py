@@ -1,8 +1,8 @@
-"""An import beside django-import-export and beside ``COPY`` of the same file, and its memory as files grow.
+"""Compare an import with django-import-export and with ``COPY`` of the same file, and measure its memory.
 
-Ours reads, checks and reports each row, leaves out duplicates, keeps the file, and commits rows and report together.
-COPY does none of it: the rows go from the file into Postgres. It is shown into three tables, because most of either's
-time is that of the indexes: one with all that ours has, one without the search's, and one with no index at all.
+Atrium's import validates and reports every row, skips duplicates and stores the file. COPY only moves the rows from the
+file into Postgres. It is measured with three tables, because the indexes take most of the time: with all indexes of the
+real table, without the search index, and without any index.
 """
 
 import csv
@@ -19,9 +19,9 @@ from django.core.files.base import File
 from django.db import connection, transaction
 from import_export.resources import ModelResource
 
-from trends import importing, services
-from trends.columns import COLUMNS, TEXTS
+from trends.files.columns import COLUMNS, TEXTS
 from trends.models import ImportRun, Trend
+from trends.services import import_runner, imports
 
 from . import trends_data
 from .harness import ROOT, Bench
@@ -31,18 +31,18 @@ MEASURED = """
 import pathlib, re, sys, django
 django.setup()
 from django.core.files.base import File
-from trends import services
+from trends.services import imports
 with open(sys.argv[1], "rb") as file:
-    report = services.check_file(file=File(file, name="memory.csv"))
+    report = imports.check_file(file=File(file, name="memory.csv"))
 assert report.total_rows and not report.error, report
-# Not getrusage: what it tells is never less than the peak of the process that started this one.
+# Not getrusage: it reports at least the peak of the process that started this one.
 peak = re.search(r"VmHWM:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1]
 print(f"{int(peak) / 1024:.0f}")
 """
 
 
 class BulkResource(ModelResource):
-    """django-import-export as its documentation says for speed, with the lookups that tell duplicates from new rows."""
+    """django-import-export with its documented options for speed, and with the lookups that find duplicates."""
 
     class Meta:
         model = Trend
@@ -65,13 +65,16 @@ def run(bench: Bench) -> None:
         for _ in range(1 if bench.quick else 3):
             for name, action in (
                 ("ours: stored, reported, backed up", ours),
-                ("COPY into a table with all of ours' indexes", lambda file: copy(file, indexes=True)),
-                ("COPY into one without the search's index", lambda file: copy(file, indexes=True, search=False)),
-                ("COPY into one without any index", lambda file: copy(file, indexes=False)),
+                ("COPY into a table with all our indexes", lambda file: copy(file, indexes=True)),
+                ("COPY into a table without the search index", lambda file: copy(file, indexes=True, search=False)),
+                ("COPY into a table without indexes", lambda file: copy(file, indexes=False)),
             ):
                 taken.setdefault(name, []).append(timed(action, path))
         timed(ours, path)
         taken["ours again: every row a duplicate"] = [timed(ours, path, empty=False)]
+        later = recounted(path)
+        taken["ours, mode=update, checked only: every row updates a trend"] = [timed(check_update, later, empty=False)]
+        taken["ours, mode=update: every row updates a trend"] = [timed(update, later, empty=False)]
         few = count if bench.quick else 10_000
         small = trends_data.write(Path(folder) / "small.csv", few, seed=2)
         taken[f"django-import-export, bulk, real lookups ({few:,} rows, scaled)"] = [timed(bulk, small) * count / few]
@@ -93,14 +96,44 @@ def timed(action: Callable[[Path], None], path: Path, *, empty: bool = True) -> 
     return time.perf_counter() - started
 
 
-def ours(path: Path) -> None:
+def ours(path: Path, *, mode: str = ImportRun.Mode.ADD) -> ImportRun:
     with path.open("rb") as file:
-        run = services.start_import(
-            file=File(file, name=path.name), key=services.file_key(), origin=ImportRun.Origin.UPLOAD, by=None
+        run = imports.start_import(
+            file=File(file, name=path.name),
+            key=imports.new_file_key(),
+            origin=ImportRun.Origin.UPLOAD,
+            by=None,
+            mode=mode,
         )
-    importing.import_waiting()
+    import_runner.import_waiting()
     run.refresh_from_db()
     assert run.status == "completed", run.error
+    return run
+
+
+def recounted(path: Path) -> Path:
+    """Write the file again with one more publication in each row; return its path."""
+    later = path.with_name("later.csv")
+    place = COLUMNS.index("total_count_of_publications")
+    with path.open(encoding="utf-8", newline="") as file, later.open("w", encoding="utf-8", newline="") as out:
+        header, *rows = csv.reader(file, delimiter=";")
+        writer = csv.writer(out, delimiter=";")
+        writer.writerow(header)
+        for row in rows:
+            row[place] = str(int(row[place] or 0) + 1)
+            writer.writerow(row)
+    return later
+
+
+def check_update(path: Path) -> None:
+    with path.open("rb") as file:
+        report = imports.check_file(file=File(file, name=path.name), mode=ImportRun.Mode.UPDATE)
+    assert report.updated == report.total_rows, report
+
+
+def update(path: Path) -> None:
+    run = ours(path, mode=ImportRun.Mode.UPDATE)
+    assert run.updated == run.total_rows
 
 
 def copy(path: Path, *, indexes: bool, search: bool = True) -> None:
@@ -134,7 +167,7 @@ def bulk(path: Path) -> None:
 
 
 def memory(folder: str, count: int) -> str:
-    """The peak of a process of its own that checks a file of ``count`` rows: all of an import but the last INSERT."""
+    """Return the peak memory of a process that checks a file of ``count`` rows: an import without the last INSERT."""
     path = trends_data.write(Path(folder) / f"{count}.csv", count)
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, str(path)], cwd=ROOT, check=True, capture_output=True, text=True

@@ -1,13 +1,12 @@
-"""The cached list beside the same page served otherwise, its 304s, and its latency while an import runs.
+"""Compare the cached list with other ways to serve the same page, and measure its latency during an import.
 
-All on one server with the product's own middleware, URLs and settings, the same page of the same rows, and each asked
-for by nobody in particular over one connection that stays open:
+All calls go to one server with the product's own middleware, URLs and settings, anonymously, over one connection:
 
-- cached (ours): kept bytes, good as of the last commit, which one query in Postgres asserts each time;
-- ModelSerializer, uncached: what the framework gives by itself, each time anew;
-- cache_page inside the view: Django's cache around the same view's method, so that its throttles still count;
-- cache_page outside the view: around the whole view, which nothing throttles then; either is stale for two minutes;
-- bare Django view: two bytes, no query, the same middleware. No view can be faster than that.
+- cached (ours): stored bytes, checked against the last commit with one query;
+- ModelSerializer, uncached: rendered for every request;
+- cache_page inside the view: Django's cache around the view's method, so throttles still count;
+- cache_page outside the view: around the whole view, without throttles; both are up to two minutes stale;
+- bare Django view: two bytes, no query, the same middleware: the lower bound.
 """
 
 import http.client
@@ -21,9 +20,9 @@ from urllib.parse import urlsplit
 from django.core.files.base import ContentFile
 from django.db import connection
 
-from config.caching import bump
-from trends import importing, services
+from config.cache.generations import invalidate
 from trends.models import ImportRun, Trend
+from trends.services import import_runner, imports
 
 from . import trends_data
 from .harness import Bench, Server
@@ -36,7 +35,7 @@ def run(bench: Bench) -> None:
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE trends_trend")
     import_rows(2_000 if bench.quick else 10_000)
-    bump("trends")
+    invalidate("trends")
     with bench.serve("benchmarks.trends_apps:application", env=OFF) as server:
         compare(bench, server)
         while_importing(bench, server)
@@ -54,10 +53,10 @@ def run(bench: Bench) -> None:
 def import_rows(count: int, seed: int = 1) -> None:
     with tempfile.TemporaryDirectory() as folder:
         content = trends_data.write(Path(folder) / "trends.csv", count, seed=seed).read_bytes()
-    services.start_import(
-        file=ContentFile(content, name="bench.csv"), key=services.file_key(), origin=ImportRun.Origin.UPLOAD, by=None
+    imports.start_import(
+        file=ContentFile(content, name="bench.csv"), key=imports.new_file_key(), origin=ImportRun.Origin.UPLOAD, by=None
     )
-    importing.import_waiting()
+    import_runner.import_waiting()
 
 
 def compare(bench: Bench, server: Server) -> None:
@@ -75,12 +74,12 @@ def compare(bench: Bench, server: Server) -> None:
     }
     times = bench.compare("A list of trends", calls)
     floor = times["ModelSerializer, uncached"] / times["bare Django view"]
-    bench.say(f"\n  Of the uncached page's time a view that does nothing takes 1/{floor:.1f}.")
+    bench.say(f"\n  A view that does nothing takes 1/{floor:.1f} of the uncached page's time.")
     processor_time(bench, server, calls)
 
 
 def processor_time(bench: Bench, server: Server, calls: dict[str, Callable[[], object]]) -> None:
-    """What a request costs the server, however busy the machine is with other things."""
+    """Measure the processor time of a request, which does not depend on the load of the machine."""
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(3 if bench.quick else 9):
         for name, call in calls.items():
@@ -102,14 +101,14 @@ def tag_of(server: Server, path: str) -> str:
 
 
 def while_importing(bench: Bench, server: Server) -> None:
-    """p50 and p99 of the cached list and of an uncached one, in peace and while rows come in."""
+    """Measure p50 and p99 of the cached and the uncached list, alone and during an import."""
     count = 10_000 if bench.quick else 100_000
     seconds = 10.0
     pages = {"cached list": server.get(f"/api/v1/trends/{PAGE}"), "uncached": server.get(f"/bench/serialized/{PAGE}")}
     rows = []
     for name, call in pages.items():
         call()
-        peace = bench.latencies(call, seconds=seconds)
+        alone = bench.latencies(call, seconds=seconds)
         importer = threading.Thread(target=import_and_close, args=(count, hash(name)))
         importer.start()
         busy = []
@@ -117,7 +116,7 @@ def while_importing(bench: Bench, server: Server) -> None:
             busy += bench.latencies(call, seconds=1.0)
         importer.join()
         busy.sort()
-        for label, taken in ((f"{name}, in peace", peace), (f"{name}, {count:,} rows coming in", busy)):
+        for label, taken in ((f"{name}, alone", alone), (f"{name}, {count:,} rows imported meanwhile", busy)):
             rows.append((label, *(f"{bench.percentile(taken, p) * 1000:.2f}" for p in (50, 99)), len(taken)))
     bench.table("Latency of one client, milliseconds", ("", "p50", "p99", "calls"), rows)
 
