@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from rest_framework.test import APIClient
 
 from accounts import tokens
 from accounts.models import User
-from config import caching
+from config.cache import responses
+from config.cache.redis import retry_now
 
+from .api.strict import check_response
 from .factories import UserFactory
 from .places import ROOT, free_port
 from .s3 import BUCKET, S3
@@ -29,10 +32,15 @@ from .waiting import wait_until
 
 
 class Client(APIClient):
-    """DRF's client with real access tokens: no authentication is forced, and errors of the server are answers."""
+    """DRF's client with real access tokens; every response is checked against the OpenAPI schema."""
 
     def __init__(self, **defaults: Any) -> None:
         super().__init__(raise_request_exception=False, **defaults)
+
+    def request(self, **request: Any) -> Any:
+        response = super().request(**request)
+        check_response(request["REQUEST_METHOD"], request["PATH_INFO"], response)
+        return response
 
     def as_user(self, user: User) -> "Client":
         """A client signed in as ``user`` on a device of its own."""
@@ -69,10 +77,26 @@ def clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
     """Each test begins with an empty Redis; the broker's database too, so that no message outlives its test."""
     for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL):
         redis.Redis.from_url(url).flushdb()
-    caching._rest_until = 0.0
-    caching._near.clear()
+    retry_now()
+    responses.local_cache.clear()
     yield
     cache.close()
+
+
+@contextmanager
+def without_redis(settings: Any) -> Iterator[None]:
+    """Within the block this process cannot reach Redis."""
+    url, settings.REDIS_URL = settings.REDIS_URL, "redis://127.0.0.1:1/0"
+    yield
+    settings.REDIS_URL = url
+    retry_now()
+
+
+@pytest.fixture
+def redis_away(settings: Any) -> Iterator[None]:
+    """Redis cannot be reached in this test's process."""
+    with without_redis(settings):
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +172,7 @@ def start_process(transactional_db: None, tmp_path: Path) -> Iterator[Callable[.
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        print(f"--- process {number}: {process.args}")
+        print(f"--- process {number}: {process.args!r}")
         print((tmp_path / f"process-{number}.log").read_text(errors="replace")[-8000:])
 
 

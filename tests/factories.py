@@ -1,4 +1,4 @@
-"""People to test with. Each app's own rows are made by the factories in its own folder."""
+"""The factory of users. The factories of other rows are in the folder of their app."""
 
 import factory
 from django.conf import settings
@@ -13,15 +13,15 @@ _hashes: dict[tuple[str, str], str] = {}
 
 
 def hashed(password: str) -> str:
-    """Argon2 is slow on purpose: one hash a password is enough for all the people of a test run."""
-    known = (settings.PASSWORD_HASHERS[0], password)  # some tests choose a quicker hasher for themselves
-    if known not in _hashes:
-        _hashes[known] = make_password(password)
-    return _hashes[known]
+    """Return a hash of ``password``, computed once in a test run because Argon2 is slow."""
+    key = (settings.PASSWORD_HASHERS[0], password)  # some tests choose a faster hasher
+    if key not in _hashes:
+        _hashes[key] = make_password(password)
+    return _hashes[key]
 
 
 class UserFactory(DjangoModelFactory):
-    """A person with a verified address; the password is ``PASSWORD``."""
+    """A user with a confirmed address; the password is ``PASSWORD``."""
 
     class Meta:
         model = User

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from config.embedded.ports import choose as free_port
+from config.ops.launcher.ports import choose as free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 

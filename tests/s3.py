@@ -1,4 +1,4 @@
-"""An S3 server of its own: moto's, over real HTTP."""
+"""An S3 server for tests: moto, over real HTTP."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ BUCKET = "atrium-files"
 
 
 class S3:
-    """A moto server, to be stopped and started again; what it holds is in its memory."""
+    """A moto server that can be stopped and started again. It stores everything in memory."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -24,7 +24,7 @@ class S3:
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
-        """Begin with an empty bucket; nothing where it runs already."""
+        """Start with an empty bucket, unless it runs already."""
         if self.process:
             return
         self.process = subprocess.Popen(
@@ -33,7 +33,7 @@ class S3:
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONWARNINGS": "ignore"},
         )
-        wait_until(self.answers, timeout=60, what="a moto server that answers")
+        wait_until(self.answers, timeout=60, what="the moto server")
         self.client().create_bucket(Bucket=BUCKET)
 
     def answers(self) -> bool:
@@ -57,7 +57,7 @@ class S3:
             self.client().delete_object(Bucket=BUCKET, Key=key)
 
     def storage(self) -> dict[str, Any]:
-        """Django's storage set to the bucket, as ``AWS_*`` variables set it."""
+        """The value of ``STORAGES["default"]`` that ``AWS_*`` variables would produce."""
         client_config = Config(
             connect_timeout=3, read_timeout=10, retries={"max_attempts": 2}, signature_version="s3v4",
             s3={"addressing_style": "path"},

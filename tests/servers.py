@@ -1,50 +1,100 @@
-"""A pytest plugin: a Postgres and a Valkey of the test run's own, started before Django reads its settings.
+"""A pytest plugin: start a private Postgres and Valkey before Django reads its settings, and choose the tests.
 
-The process that runs pytest starts them once; the processes of pytest-xdist share them, each with a database of its own
-(pytest-django names it) and two Redis databases of its own. They end with the run, also one that is killed.
+The main process starts the servers once. The processes of pytest-xdist share them; each has its own database, named by
+pytest-django, and two Redis databases. The servers end with the run, even if it is killed. ``tests/run.py`` may pass
+running servers in ATRIUM_TEST_SERVERS instead.
 """
 
+import json
 import os
 import re
 import secrets
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from config.embedded import Refusal, servers
+from config.ops.launcher import StartError
 
-_running: servers.Servers | None = None
+from . import private_servers
+
+# Tests that start processes, browsers or servers take most of the time; --quick leaves them out.
+SLOW_FOLDERS = ("browser", "e2e", "faults", "launcher")
+SLOW_FIXTURES = {
+    "start_process", "start_worker", "worker", "s3_server", "s3", "events_process", "live_server", "transactional_db",
+}  # fmt: skip
+
+_servers: private_servers.Servers | None = None
 _home: tempfile.TemporaryDirectory | None = None
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("atrium")
+    group.addoption("--quick", action="store_true", help="leave out tests that start processes, servers or browsers")
+    group.addoption("--all", action="store_true", dest="all_tests", help="run the tests marked slow, too")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    if config.getoption("all_tests"):
+        return "tests: all"
+    if config.getoption("quick"):
+        return "tests: quick ones only; without --quick those with processes, servers and browsers run too"
+    return "tests: all except those marked slow; --all runs these too, --quick fewer"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out = [item for item in items if _is_left_out(item, config)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _is_left_out(item: pytest.Item, config: pytest.Config) -> bool:
+    if config.getoption("quick"):
+        folder = item.path.relative_to(config.rootpath / "tests").parts[0]
+        fixtures = set(getattr(item, "fixturenames", ()))
+        database = item.get_closest_marker("django_db")
+        transactional = database is not None and database.kwargs.get("transaction", False)
+        if folder in SLOW_FOLDERS or fixtures & SLOW_FIXTURES or transactional:
+            return True
+    named = any("::" in argument for argument in config.args)
+    return item.get_closest_marker("slow") is not None and not config.getoption("all_tests") and not named
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
-    """Before pytest-django, which reads the settings in this same hook."""
+def pytest_load_initial_conftests() -> Iterator[None]:
+    """Run before pytest-django, which reads the settings in this hook."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         _start()
-    _take_redis_databases()
+    _choose_redis_databases()
     return (yield)
 
 
 def _start() -> None:
-    global _running, _home
+    global _servers, _home
     try:
-        _running = servers.start(durable=False)
-    except Refusal as refusal:
-        pytest.exit(str(refusal), returncode=3)
+        if given := os.environ.get("ATRIUM_TEST_SERVERS"):
+            urls = json.loads(given)
+        else:
+            _servers = private_servers.start(durable=False)
+            urls = _servers.urls()
+    except StartError as error:
+        pytest.exit(str(error), returncode=3)
     _home = tempfile.TemporaryDirectory(prefix="atrium-tests-", ignore_cleanup_errors=True)
     for name in list(os.environ):
         if name.startswith(("AWS_", "THROTTLE_", "TRENDS_", "EMAIL_", "SENTRY_")):
             del os.environ[name]
     os.environ.update(
-        DATABASE_URL=_running.database_url,
-        REDIS_URL=_running.redis_url,
-        CELERY_BROKER_URL=_running.broker_url,
+        DATABASE_URL=urls["database_url"],
+        REDIS_URL=urls["redis_url"],
+        CELERY_BROKER_URL=urls["broker_url"],
         ATRIUM_HOME=_home.name,
         ATRIUM_PROCESS="tests",
         SECRET_KEY=secrets.token_urlsafe(48),
         JWT_SIGNING_KEY=secrets.token_urlsafe(48),
+        ENCRYPTION_KEY=secrets.token_urlsafe(48),
+        MFA_REQUIRED="",
         PUBLIC_URL="http://testserver",
         EVENTS_URL="",
         ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
@@ -52,8 +102,8 @@ def _start() -> None:
     )
 
 
-def _take_redis_databases() -> None:
-    """Two databases for each process: 2n and 2n+1, where the run's own process is 0 and gw0 is 1."""
+def _choose_redis_databases() -> None:
+    """Give each process the databases 2n and 2n+1; the main process is 0 and gw0 is 1."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     number = int(worker.removeprefix("gw")) + 1 if worker else 0
     for name, database in (("REDIS_URL", 2 * number), ("CELERY_BROKER_URL", 2 * number + 1)):
@@ -62,7 +112,15 @@ def _take_redis_databases() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
-    if _running:
-        _running.stop()
+    if _servers:
+        _servers.stop()
     if _home:
         _home.cleanup()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep the database for the next run of ``tests/run.py``, unless a fixture failed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if (unfinished := os.environ.get("ATRIUM_TEST_UNFINISHED")) and reporter and not reporter.stats.get("error"):
+        Path(unfinished).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Waiting for something to become true, instead of for time to pass."""
+"""Wait for a condition instead of sleeping."""
 
 import time
 from collections.abc import Callable
@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 
 def wait_until(condition: Callable[[], T], *, timeout: float = 30, what: str = "") -> T:
-    """Ask ``condition`` until it answers something true, and return that; fails after ``timeout`` seconds.
+    """Call ``condition`` until its result is true and return it; fail after ``timeout`` seconds.
 
-    An AssertionError of the condition counts as "not yet", and its last one is what the failure shows.
+    An AssertionError of the condition counts as false. The last one is shown if the wait fails.
     """
     deadline = time.monotonic() + timeout
     last: AssertionError | None = None
@@ -21,5 +21,5 @@ def wait_until(condition: Callable[[], T], *, timeout: float = 30, what: str = "
         except AssertionError as error:
             last = error
         if time.monotonic() > deadline:
-            raise AssertionError(f"{what or condition} was not so within {timeout} s") from last
+            raise AssertionError(f"timed out after {timeout} s: {what or condition}") from last
         time.sleep(0.05)

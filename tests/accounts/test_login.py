@@ -1,22 +1,34 @@
-"""Logging in: who gets in, who does not, and what is told to whom."""
+"""Logging in: accepted and refused credentials, and what the responses reveal."""
 
 import threading
+import unicodedata
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, check_password, make_password
 from django.db import connection
 from django.db.models.functions import Now
+from django.test import Client as DjangoClient
 
+from accounts.hashers import Argon2idHasher
 from accounts.models import User, UserSession
 
+from ..conftest import Client, Inbox
 from ..factories import PASSWORD, UserFactory
 from . import mails
-from .steps import AUTH, bearer, codes, log_in
+from .helpers import AUTH, bearer, error_codes, log_in
+
+REGISTERED = "the password of a registration"
 
 
-def attempt(api, password=PASSWORD, **named):
-    return api.post(f"{AUTH}login/", {**named, "password": password})
+def register(api: Client, username: str, email: str) -> None:
+    body = {"email": email, "username": username, "password": REGISTERED}
+    assert api.post(f"{AUTH}register/", body).status_code == 201
+
+
+def attempt(api: Client, password: str = PASSWORD, **login: str) -> Any:
+    return api.post(f"{AUTH}login/", {**login, "password": password})
 
 
 @pytest.mark.parametrize(
@@ -31,46 +43,89 @@ def attempt(api, password=PASSWORD, **named):
     ],
     ids=str,
 )
-def test_an_address_or_a_username_without_regard_to_case_signs_in(api, named):
+def test_address_and_username_work_in_any_case(api: Client, named: dict[str, str]) -> None:
     UserFactory(username="ada", email="Ada@example.org")
-    answer = attempt(api, **named)
-    assert answer.status_code == 200
-    assert set(answer.json()) == {"access", "refresh", "user"}
-    assert answer.json()["user"]["username"] == "ada"
-    assert api.get(f"{AUTH}profile/", **bearer(answer.json()["access"])).status_code == 200
+    response = attempt(api, **named)
+    assert response.status_code == 200
+    assert set(response.json()) == {"access", "refresh", "user"}
+    assert response.json()["user"]["username"] == "ada"
+    assert api.get(f"{AUTH}profile/", **bearer(response.json()["access"])).status_code == 200
 
 
-def test_an_unknown_account_reads_like_a_wrong_password(api, user):
+def test_an_unknown_account_gets_the_same_response_as_a_wrong_password(api: Client, user: User) -> None:
     wrong, unknown = attempt(api, "wrong", email=user.email), attempt(api, "wrong", email="nobody@example.org")
     assert wrong.status_code == unknown.status_code == 401
     assert wrong.content == unknown.content
-    assert codes(wrong) == [("invalid_credentials", None)]
+    assert error_codes(wrong) == [("invalid_credentials", None)]
 
 
-def test_an_unknown_account_is_hashed_for_like_a_known_one(api, user, monkeypatch):
-    from accounts.hashers import Argon2idHasher
-
-    hashed = []
+@pytest.fixture
+def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The hashes that are computed from now on."""
+    computed: list[str] = []
     for name in ("encode", "verify"):
         real = getattr(Argon2idHasher, name)
-        monkeypatch.setattr(
-            Argon2idHasher, name, lambda self, *a, real=real, name=name: hashed.append(name) or real(self, *a)
-        )
-    attempt(api, "wrong", email=user.email)
-    attempt(api, "wrong", email="nobody@example.org")
-    assert len(hashed) == 2
+
+        def record(self: Any, *args: Any, real: Any = real, name: str = name) -> Any:
+            computed.append(name)
+            return real(self, *args)
+
+        monkeypatch.setattr(Argon2idHasher, name, record)
+    return computed
 
 
-def test_that_an_address_is_not_confirmed_is_told_only_after_the_right_password(api):
+def test_every_failure_costs_two_hashes(api: Client, user: User, hashes: list[str]) -> None:
+    UserFactory(username="inactive", email="inactive@example.org", is_active=False)
+    UserFactory(username="unusable", email="unusable@example.org", password="!")
+    register(api, "known", user.email)
+    register(api, "free", "free@example.org")
+    for login, password, status in [
+        (user.email, "wrong", 401),
+        (user.username, "wrong", 401),
+        ("nobody@example.org", "wrong", 401),
+        ("nobody", "wrong", 401),
+        ("known", "wrong", 401),
+        ("free", "wrong", 401),
+        ("free@example.org", "wrong", 401),
+        ("inactive", PASSWORD, 401),
+        ("unusable", "wrong", 401),
+        ("known", REGISTERED, 403),
+        ("free", REGISTERED, 403),
+        (user.email, REGISTERED, 403),
+        ("free@example.org", REGISTERED, 403),
+    ]:
+        hashes.clear()
+        assert (attempt(api, password, username=login).status_code, len(hashes)) == (status, 2), login
+
+
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+def test_a_password_works_in_every_unicode_form(api: Client, stored: Any, typed: Any) -> None:
+    """Earlier versions hashed passwords as they were typed."""
+    password = "p\u00e4ssw\u00f6rd with acc\u00e8nts"
+    user = UserFactory(password=make_password(unicodedata.normalize(stored, password)))
+    assert attempt(api, unicodedata.normalize(typed, password), email=user.email).status_code == 200
+
+
+def test_a_new_password_is_stored_in_nfc(api: Client, user: User) -> None:
+    new = "nai\u0308ve horse battery"
+    change = {"current_password": PASSWORD, "new_password": new}
+    assert api.as_user(user).post(f"{AUTH}change-password/", change).status_code == 204
+    user.refresh_from_db()
+    assert check_password(unicodedata.normalize("NFC", new), user.password)
+    assert attempt(api, new, email=user.email).status_code == 200
+
+
+def test_an_unconfirmed_address_is_reported_only_after_the_right_password(api: Client) -> None:
     UserFactory(email="new@example.org", email_verified_at=None)
-    assert codes(attempt(api, "wrong", email="new@example.org")) == [("invalid_credentials", None)]
+    assert error_codes(attempt(api, "wrong", email="new@example.org")) == [("invalid_credentials", None)]
     right = attempt(api, email="new@example.org")
-    assert (right.status_code, codes(right)) == (403, [("email_not_verified", None)])
+    assert (right.status_code, error_codes(right)) == (403, [("email_not_verified", None)])
 
 
-def test_who_was_deactivated_does_not_get_in(api):
+def test_a_deactivated_user_cannot_log_in(api: Client) -> None:
     gone = UserFactory(is_active=False)
-    assert codes(attempt(api, email=gone.email)) == [("invalid_credentials", None)]
+    assert error_codes(attempt(api, email=gone.email)) == [("invalid_credentials", None)]
 
 
 @pytest.mark.parametrize(
@@ -85,20 +140,24 @@ def test_who_was_deactivated_does_not_get_in(api):
         {"email": "ada@example.org", "password": "x" * 5_000_000},
         {"email": "nul\x00", "password": PASSWORD},
         {"email": "ada@example.org", "password": {"$gt": ""}},
+        {"email": "ada@example.org", "password": 12345678},
+        {"email": 648067170, "username": "decoy", "password": PASSWORD},
+        {"username": 648067170, "password": PASSWORD},
+        {"email": True, "password": PASSWORD},
     ],
     ids=lambda body: str(body)[:40],
 )
-def test_a_malformed_log_in_is_400(api, body):
+def test_a_malformed_login_is_400(api: Client, body: Any) -> None:
     assert api.post(f"{AUTH}login/", body).status_code == 400
 
 
-def test_an_expired_access_token_does_not_hinder_logging_in_or_refreshing(api, user):
+def test_an_expired_access_token_does_not_prevent_login_or_refresh(api: Client, user: User) -> None:
     api.credentials(HTTP_AUTHORIZATION="Bearer expired.and.gone")
     tokens = log_in(api, user)
     assert api.post(f"{AUTH}token/refresh/", {"refresh": tokens["refresh"]}).status_code == 200
 
 
-def test_an_old_hash_is_renewed_at_log_in_and_ends_no_session(api, user):
+def test_login_upgrades_an_old_hash_and_ends_no_session(api: Client, user: User) -> None:
     elsewhere = log_in(api, user)
     User.objects.filter(pk=user.pk).update(password=PBKDF2PasswordHasher().encode(PASSWORD, "salt", 1000))
     log_in(api, user)
@@ -107,20 +166,20 @@ def test_an_old_hash_is_renewed_at_log_in_and_ends_no_session(api, user):
     assert api.get(f"{AUTH}profile/", **bearer(elsewhere["access"])).status_code == 200
 
 
-def test_a_new_device_is_told_to_the_owner_and_a_known_one_is_not(api, user, smtp):
+def test_the_owner_gets_a_notice_of_a_new_device_only(api: Client, user: User, smtp: Inbox) -> None:
     home = {"REMOTE_ADDR": "192.0.2.7", "HTTP_USER_AGENT": "Phone"}
     log_in(api, user, **home)
     log_in(api, user, **home)
     log_in(api, user, **{**home, "REMOTE_ADDR": "192.0.2.9"})
-    mails.send_all()
+    mails.send_due_mail()
     assert not smtp.messages
-    log_in(api, user, REMOTE_ADDR="203.0.113.5", HTTP_USER_AGENT="Somebody else's")
-    mails.send_all()
+    log_in(api, user, REMOTE_ADDR="203.0.113.5", HTTP_USER_AGENT="Another")
+    mails.send_due_mail()
     (notice,) = smtp.to(user.email)
     assert "203.0.113.5" in mails.text_of(notice)
 
 
-def test_logging_in_notes_device_and_time(api, user):
+def test_login_stores_device_and_time(api: Client, user: User) -> None:
     log_in(api, user, REMOTE_ADDR="2001:db8::7", HTTP_USER_AGENT="A" * 1000)
     session = UserSession.objects.get(user=user)
     assert (session.ip, session.user_agent) == ("2001:db8::7", "A" * 300)
@@ -129,21 +188,21 @@ def test_logging_in_notes_device_and_time(api, user):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_session_never_begins_behind_the_back_of_a_password_change(client):
-    """The log-in has checked the old password when the change ends all sessions: no new one may follow."""
+def test_no_session_starts_with_the_old_password_after_a_concurrent_change(client: DjangoClient) -> None:
+    """The login has checked the old password before the change ends all sessions."""
     from accounts.devices import Device
     from accounts.services import passwords, sessions
 
     user = UserFactory()
     checked = sessions.check_credentials(request=client.get("/").wsgi_request, login=user.email, password=PASSWORD)
-    thread = threading.Thread(
-        target=lambda: (
-            passwords.change_password(
-                user=user, current=PASSWORD, new="another horse battery staple", keep=None, device=Device()
-            ),
-            connection.close(),
+
+    def change() -> None:
+        passwords.change_password(
+            user=user, current=PASSWORD, new="another horse battery staple", keep=None, device=Device()
         )
-    )
+        connection.close()
+
+    thread = threading.Thread(target=change)
     thread.start()
     thread.join()
     with pytest.raises(sessions.InvalidCredentials):
@@ -151,17 +210,17 @@ def test_a_session_never_begins_behind_the_back_of_a_password_change(client):
     assert not UserSession.objects.live().filter(user=user).exists()
 
 
-def test_one_query_serves_an_authenticated_request_beyond_its_own(api, user, django_assert_num_queries):
+def test_authentication_with_a_token_costs_one_query(api: Client, user: User, django_assert_num_queries: Any) -> None:
     access = log_in(api, user)["access"]
     api.credentials(**bearer(access))
     with django_assert_num_queries(1):
         assert api.post(f"{AUTH}token/verify/", {"token": access}).status_code == 200
-    with django_assert_num_queries(2) as captured:  # who asks, and the profile
+    with django_assert_num_queries(2) as captured:  # authentication and the profile
         assert api.get(f"{AUTH}profile/").status_code == 200
     assert 'JOIN "accounts_user"' in captured.captured_queries[0]["sql"]
 
 
-def test_sessions_last_90_days_at_most(api, user):
+def test_sessions_last_90_days_at_most(api: Client, user: User) -> None:
     tokens = log_in(api, user)
     session = UserSession.objects.get(user=user)
     assert timedelta(days=89) < session.expires_at - session.created_at <= timedelta(days=90, seconds=5)

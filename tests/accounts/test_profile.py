@@ -1,14 +1,22 @@
-"""The profile: what people say of themselves, and what they cannot."""
+"""The profile: fields that can be changed, and invalid values."""
+
+from datetime import date
+from typing import Any
 
 import pytest
 
+from accounts.models import User
+from accounts.serializers import ProfileSerializer, profile_data
+from accounts.services.profiles import profile_of
+
+from ..conftest import Client
 from ..factories import UserFactory
-from .steps import AUTH, codes
+from .helpers import AUTH, error_codes
 
 PROFILE = f"{AUTH}profile/"
 
 
-def test_a_new_profile_has_every_field(signed_in, user):
+def test_a_new_profile_has_every_field(signed_in: Client, user: User) -> None:
     assert signed_in.get(PROFILE).json() == {
         "username": user.username,
         "email": user.email,
@@ -21,18 +29,21 @@ def test_a_new_profile_has_every_field(signed_in, user):
     }
 
 
-def test_the_fields_that_are_sent_change_and_the_others_stay(signed_in):
+def test_only_the_sent_fields_change(signed_in: Client) -> None:
     sent = {"first_name": "Ada", "date_of_birth": "1815-12-10", "timezone": "Europe/London"}
     assert signed_in.patch(PROFILE, {**sent, "date_of_birth": "1990-12-10"}).status_code == 200
-    answer = signed_in.patch(PROFILE, {"last_name": "Lovelace"}).json()
-    assert (answer["first_name"], answer["last_name"]) == ("Ada", "Lovelace")
-    assert (answer["date_of_birth"], answer["timezone"]) == ("1990-12-10", "Europe/London")
+    response = signed_in.patch(PROFILE, {"last_name": "Lovelace"}).json()
+    assert (response["first_name"], response["last_name"]) == ("Ada", "Lovelace")
+    assert (response["date_of_birth"], response["timezone"]) == ("1990-12-10", "Europe/London")
     assert signed_in.patch(PROFILE, {"date_of_birth": None}).json()["date_of_birth"] is None
 
 
-def test_what_is_not_theirs_to_say_is_ignored(signed_in, user):
-    sent = {"username": "root", "email": "root@example.org", "usercode": "ROOT00", "is_staff": True, "user": {"id": 1}}
-    assert signed_in.patch(PROFILE, sent).status_code == 200
+def test_read_only_fields_are_ignored(signed_in: Client, user: User) -> None:
+    assert signed_in.patch(PROFILE, {"username": "root", "usercode": "ROOT00"}).status_code == 200
+    assert signed_in.patch(PROFILE, {"is_staff": True, "user": {"id": 1}}).status_code == 400
+    [error] = signed_in.patch(PROFILE, {"email": "root@example.org"}).json()["errors"]
+    assert (error["code"], error["attr"]) == ("read_only", "email")
+    assert "change-email/" in error["detail"]
     before = (user.username, user.email, user.usercode)
     user.refresh_from_db()
     assert (user.username, user.email, user.usercode) == before
@@ -58,16 +69,27 @@ def test_what_is_not_theirs_to_say_is_ignored(signed_in, user):
         ("last_name", "nul\x00"),
         ("last_name", None),
         ("first_name", ["a"]),
-        ("image", "text"),
     ],
 )
-def test_nonsense_is_refused_by_field(signed_in, field, value):
-    answer = signed_in.patch(PROFILE, {field: value})
-    assert answer.status_code == 400
-    assert {attr for _, attr in codes(answer)} == {field}
+def test_invalid_values_are_refused_by_field(signed_in: Client, field: str, value: Any) -> None:
+    response = signed_in.patch(PROFILE, {field: value})
+    assert response.status_code == 400
+    assert {attr for _, attr in error_codes(response)} == {field}
 
 
-def test_everybody_sees_only_their_own(api, user):
+def test_users_see_only_their_own_profile(api: Client, user: User) -> None:
     other = UserFactory(first_name="Other")
     api.as_user(user).patch(PROFILE, {"first_name": "Mine"})
     assert api.as_user(other).get(PROFILE).json()["first_name"] == "Other"
+
+
+@pytest.mark.parametrize("name", ["\u2800", "\u3164 \u200b", " \u00ad\u2060 "])
+def test_a_name_of_invisible_characters_is_empty(signed_in: Client, name: str) -> None:
+    signed_in.patch(PROFILE, {"first_name": "Ada"})
+    assert signed_in.patch(PROFILE, {"first_name": name}).json()["first_name"] == ""
+
+
+def test_the_profile_is_what_its_serializer_describes(user: User) -> None:
+    profile = profile_of(user)
+    profile.date_of_birth = date(1990, 12, 10)
+    assert profile_data(profile) == ProfileSerializer(profile).data

@@ -1,4 +1,4 @@
-"""Every operation of the API, as its own description lists them: a new route is in the tests as soon as it exists."""
+"""The operations of the OpenAPI schema, so that tests cover every route, including new ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one path; ``body`` is its example, or what can be made of its schema."""
+    """One method of one path; ``body`` is its example, or a value built from its schema."""
 
     method: str
     path: str
@@ -34,7 +34,7 @@ class Operation:
         return [p["name"] for p in self.parameters if p["in"] == "query"]
 
     def url(self, **values: object) -> str:
-        """The path with its parameters filled in; what is not given becomes 1."""
+        """Return the path with its parameters replaced; missing ones become 1."""
         path = self.path
         for name in self.path_names:
             path = path.replace(f"{{{name}}}", str(values.get(name, 1)))
@@ -47,7 +47,7 @@ def schema() -> dict[str, Any]:
 
 
 def resolve(part: dict[str, Any]) -> dict[str, Any]:
-    """``part`` with its ``$ref`` or single ``allOf`` followed."""
+    """Return ``part`` with its ``$ref`` or single ``allOf`` resolved."""
     if "$ref" in part:
         return resolve(schema()["components"]["schemas"][part["$ref"].rpartition("/")[2]])
     if len(part.get("allOf", ())) == 1:
@@ -56,7 +56,7 @@ def resolve(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def sample(part: dict[str, Any]) -> Any:
-    """A value of the right type for ``part``."""
+    """Return a value of the right type for ``part``."""
     part = resolve(part)
     for key in ("example", "default"):
         if part.get(key) is not None:
@@ -83,21 +83,21 @@ def sample(part: dict[str, Any]) -> Any:
 
 def operations() -> Iterator[Operation]:
     for path, methods in schema()["paths"].items():
-        for method, said in methods.items():
+        for method, operation in methods.items():
             if method not in METHODS:
                 continue
-            content = said.get("requestBody", {}).get("content", {})
+            content = operation.get("requestBody", {}).get("content", {})
             body = None
             if "application/json" in content:
                 examples = content["application/json"].get("examples")
-                described = content["application/json"].get("schema", {})
-                body = next(iter(examples.values()))["value"] if examples else sample(described)
+                body_schema = content["application/json"].get("schema", {})
+                body = next(iter(examples.values()))["value"] if examples else sample(body_schema)
             yield Operation(
                 method=method,
                 path=path,
-                public="security" not in said or {} in said["security"] or not said["security"],
-                statuses=frozenset(int(code) for code in said["responses"] if code.isdigit()),
-                parameters=tuple(said.get("parameters", ())),
+                public="security" not in operation or {} in operation["security"] or not operation["security"],
+                statuses=frozenset(int(code) for code in operation["responses"] if code.isdigit()),
+                parameters=tuple(operation.get("parameters", ())),
                 body=body,
                 content_types=tuple(content),
             )

@@ -1,4 +1,7 @@
-"""What the API answers is what its description says: requests made from the schema, answers held against it."""
+"""Responses match the OpenAPI schema, for requests generated from it."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import pytest
@@ -19,19 +22,16 @@ from ..factories import UserFactory
 from .routes import operations, schema
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-# `events/` sends on to the events process, whose answers are not of this description.
+# `events/` redirects to the events process, which is not part of this schema.
 NAMES = sorted((each.method, each.path) for each in operations() if each.path != "/api/v1/events/")
 
-described = schemathesis.openapi.from_dict(schema())
-described.app = application
+api_schema = schemathesis.openapi.from_dict(schema())
+api_schema.app = application
 
 
 @pytest.fixture
-def in_this_transaction(db, settings):
-    """Requests as a server makes them end with their connection being looked at; the test's must stay open.
-
-    Passwords are hashed quickly.
-    """
+def in_this_transaction(db: None, settings: Any) -> Iterator[None]:
+    """Keep the test's connection open at the end of a WSGI request, and use a fast password hasher."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
@@ -41,11 +41,11 @@ def in_this_transaction(db, settings):
 
 
 @pytest.mark.usefixtures("in_this_transaction")
-@pytest.mark.parametrize("method, path", NAMES, ids=lambda part: part)
-def test_answers_are_as_described(method, path):
+@pytest.mark.parametrize("method, path", NAMES, ids=str)
+def test_responses_match_the_schema(method: str, path: str) -> None:
     _, access, _ = tokens.start_session(user=UserFactory(is_staff=True, is_superuser=True))
 
-    # The same requests at each run: a failure is a finding, never bad luck.
+    # Deterministic, so that a failure can be reproduced.
     @hypothesis.settings(
         max_examples=4,
         deadline=None,
@@ -53,19 +53,22 @@ def test_answers_are_as_described(method, path):
         database=None,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
-    @hypothesis.given(case=described[path][method].as_strategy())
-    def ask(case):
+    @hypothesis.given(case=api_schema[path][method].as_strategy())
+    def send(case: Any) -> None:
         case.headers = {**(case.headers or {}), "Authorization": f"Bearer {access}"}
         response = case.call(base_url="http://testserver")
         case.validate_response(response, checks=CHECKS)
 
-    ask()
+    send()
 
 
-def test_every_choice_of_a_parameter_is_of_its_type():
+def test_enum_values_of_parameters_have_the_parameter_s_type() -> None:
     types = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
     for path, methods in schema()["paths"].items():
         for operation in methods.values():
             for parameter in operation.get("parameters", ()):
-                told = parameter["schema"]
-                assert all(isinstance(each, types[told["type"]]) for each in told.get("enum", ())), (path, parameter)
+                described = parameter["schema"]
+                assert all(isinstance(each, types[described["type"]]) for each in described.get("enum", ())), (
+                    path,
+                    parameter,
+                )

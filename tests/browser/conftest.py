@@ -1,9 +1,9 @@
-"""A real browser against a real server.
+"""Fixtures for tests with a real browser and a real server.
 
-``page`` is a window on the site. ``browse`` opens more of them, each with cookies of its own, for several people at
-once: ``browse(user=ada, width=360, dark=True)``. A test fails on whatever its windows complained of: an error in the
-console, a breach of the Content-Security-Policy, a request to another host. What is meant to go wrong is said
-beforehand: ``watch.allow("status of 400")``. The windows of a failed test are kept as pictures in ``reports/browser``.
+``page`` is one window. ``browse`` opens further windows, each with its own cookies, for several users at once:
+``browse(user=ada, width=360, dark=True)``. A test fails if one of its windows reports an error in the console, a
+violation of the Content-Security-Policy, or a request to another host. ``watch.allow("status of 400")`` permits an
+expected error. Screenshots of failed tests are stored in ``reports/browser``.
 """
 
 import os
@@ -11,11 +11,19 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import Popen
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from django.test import Client
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from accounts.backends import BACKEND
+from accounts.models import User
+from tests.conftest import free_port
+from tests.waiting import wait_until
 
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 ARGUMENTS = [
@@ -25,41 +33,41 @@ ARGUMENTS = [
     "--disable-quic",
     "--disable-sync",
     "--no-first-run",
-    # Whatever a page asks of another host fails at once, and is reported, instead of waiting for a name server.
+    # A request to another host fails immediately and is reported, instead of waiting for a name server.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ]
 PICTURES = Path(__file__).resolve().parents[2] / "reports" / "browser"
-BACKEND = "accounts.backends.EmailOrUsernameBackend"
 
 
 class Watch:
-    """Collects what the windows of one test complain of."""
+    """Collects the errors in the windows of one test."""
 
     def __init__(self, *hosts: str) -> None:
         self.hosts = set(hosts)
-        self.complaints: list[str] = []
+        self.errors: list[str] = []
         self._allowed: list[str] = []
+        self.has_ended = False
 
     def allow(self, pattern: str) -> None:
-        """Let complaints pass in which the regular expression ``pattern`` is found."""
+        """Ignore errors that match the regular expression ``pattern``."""
         self._allowed.append(pattern)
 
     def follow(self, page: Page) -> None:
-        page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
-        page.on("console", lambda said: self._console(page, said.type, said.text))
+        page.on("pageerror", lambda error: self.errors.append(f"{page.url}: {error}"))
+        page.on("console", lambda message: self._console(page, message.type, message.text))
         page.on("request", lambda request: self._request(page, request.url))
 
     def _console(self, page: Page, kind: str, text: str) -> None:
-        if kind == "error" or "Content Security Policy" in text:
-            self.complaints.append(f"{page.url}: {text}")
+        if not self.has_ended and (kind == "error" or "Content Security Policy" in text):
+            self.errors.append(f"{page.url}: {text}")
 
     def _request(self, page: Page, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("data", "blob") and parts.netloc not in self.hosts:
-            self.complaints.append(f"{page.url}: asks another host: {url}")
+            self.errors.append(f"{page.url}: request to another host: {url}")
 
     def unexpected(self) -> list[str]:
-        return [each for each in self.complaints if not any(re.search(pattern, each) for pattern in self._allowed)]
+        return [each for each in self.errors if not any(re.search(pattern, each) for pattern in self._allowed)]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -75,12 +83,12 @@ FAILED = pytest.StashKey[bool]()
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium, started once a file. Skips, saying so, where there is none."""
+    """Headless Chromium, started once for each file. The tests are skipped if it is not installed."""
     if CHROMIUM is None:
-        pytest.skip("no browser here: install chromium, or name one in CHROMIUM")
+        pytest.skip("Chromium was not found. Install it, or set CHROMIUM to its path.")
     arguments = ARGUMENTS + (["--no-sandbox"] if os.geteuid() == 0 else [])
-    # While the browser is open Playwright's event loop runs in this very thread, where Django would take a test's own
-    # queries for queries made by a coroutine. So the browser lives as long as one file, and the check rests as long.
+    # While the browser is open, Playwright's event loop runs in this thread, and Django would refuse the queries of a
+    # test as queries of a coroutine. The browser lives for one file, and so does the exception from that check.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
@@ -89,30 +97,39 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def site(live_server, settings) -> str:
-    """The address of a running site, by which it also calls itself in links."""
+def site(live_server: Any, settings: Any) -> str:
+    """The URL of a running site, which is also its PUBLIC_URL."""
     settings.PUBLIC_URL = live_server.url
+    settings.EVENTS_URL = ""  # no events process: pages do not open a stream (``start_events`` starts one)
     return live_server.url
 
 
 @pytest.fixture
-def watch(site) -> Iterator[Watch]:
-    """What the windows complain of; a test fails on it at its end."""
+def watch(site: str) -> Iterator[Watch]:
+    """The errors in the windows; a test fails at its end if there are any."""
     watch = Watch(urlsplit(site).netloc)
     yield watch
     assert watch.unexpected() == []
 
 
 @pytest.fixture
-def browse(request, browser, site, watch) -> Iterator[Callable[..., Page]]:
-    """Opens a window of its own cookies: ``browse(path="/", user=None, width=1280, height=800, dark=False)``.
+def browse(request: pytest.FixtureRequest, browser: Browser, site: str, watch: Watch) -> Iterator[Callable[..., Page]]:
+    """A function that opens a window: ``browse(path="/", user=None, width=1280, height=800, dark=False)``.
 
-    ``user`` is signed in beforehand, ``path=None`` leaves the window empty. Other keywords go to Playwright's
-    ``new_context``.
+    ``user`` is signed in before the page opens. ``path=None`` leaves the window empty. Other keywords are passed to
+    Playwright's ``new_context``.
     """
     windows: list[Page] = []
 
-    def open_window(path="/", *, user=None, width=1280, height=800, dark=False, **options) -> Page:
+    def open_window(
+        path: str | None = "/",
+        *,
+        user: User | None = None,
+        width: int = 1280,
+        height: int = 800,
+        dark: bool = False,
+        **options: Any,
+    ) -> Page:
         scheme = "dark" if dark else "light"
         context = browser.new_context(
             base_url=site, viewport={"width": width, "height": height}, color_scheme=scheme, **options
@@ -139,6 +156,39 @@ def browse(request, browser, site, watch) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
-def page(browse) -> Page:
-    """One window on the front page of the site, nobody signed in."""
+def page(browse: Callable[..., Page]) -> Page:
+    """A window on the front page, without sign-in."""
     return browse("/")
+
+
+@pytest.fixture
+def start_events(
+    site: str, settings: Any, watch: Watch, start_process: Callable[..., Popen]
+) -> Iterator[Callable[[], Popen]]:
+    """Start an events process on the port in the site's settings; can be called again after that process has ended."""
+    port = free_port()
+    settings.EVENTS_URL = f"http://127.0.0.1:{port}"
+    policy = settings.CONTENT_SECURITY_POLICY
+    directives = {**policy["DIRECTIVES"], "connect-src": [*policy["DIRECTIVES"]["connect-src"], settings.EVENTS_URL]}
+    settings.CONTENT_SECURITY_POLICY = {**policy, "DIRECTIVES": directives}
+    watch.hosts.add(f"127.0.0.1:{port}")
+
+    def start() -> Popen:
+        process = start_process("-m", "config.ops.processes", "events", EVENTS_PORT=str(port), PUBLIC_URL=site)
+        wait_until(lambda: _ready(settings.EVENTS_URL), what="a ready events process")
+        return process
+
+    yield start
+    watch.has_ended = True  # a stream that is still open breaks when the process is stopped
+
+
+def _ready(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/readyz/", timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+@pytest.fixture
+def events(start_events: Callable[[], Popen]) -> Popen:
+    return start_events()

@@ -1,18 +1,25 @@
-"""A newcomer in a real browser: registers, follows the mailed link, signs in, and gets a face."""
+"""The accounts pages in a real browser: registration, sign-in, picture, password reset, devices."""
 
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from accounts.models import User
+
 from ..accounts import mails
+from ..conftest import Inbox
 from ..factories import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_newcomer_registers_confirms_signs_in_and_changes_the_picture(browse, site, smtp, tmp_path):
+def test_a_new_user_registers_confirms_signs_in_and_changes_the_picture(
+    browse: Any, site: str, smtp: Inbox, tmp_path: Path
+) -> None:
     page = browse("/register/")
     page.get_by_label("E-mail address").fill("ada@example.org")
     page.get_by_label("Username").fill("ada")
@@ -20,60 +27,60 @@ def test_a_newcomer_registers_confirms_signs_in_and_changes_the_picture(browse, 
     page.get_by_role("button", name="Register").click()
     expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
 
-    mails.send_all()
+    mails.send_due_mail()
     (message,) = smtp.to("ada@example.org")
     link = mails.url_in(message)
     assert link.startswith(f"{site}/v/")
     page.goto(link)
-    page.get_by_role("button", name="Confirm the address").click()
-    expect(page.get_by_role("heading", name="The address is confirmed")).to_be_visible()
+    page.get_by_role("button", name="Confirm address").click()
+    expect(page.get_by_role("heading", name="Your e-mail address is confirmed")).to_be_visible()
 
     expect(page.get_by_role("main").get_by_role("link", name="Sign in")).to_be_visible()
-    page.goto("/account/")  # which asks to sign in first, and leads back
+    page.goto("/account/")  # redirects to the sign-in page and back
     page.get_by_label("E-mail address or username").fill("ada")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page).to_have_url(re.compile("/account/$"))
     picture = tmp_path / "me.png"
     Image.new("RGB", (900, 700), (200, 30, 30)).save(picture)
     page.get_by_label("New picture").set_input_files(picture)
-    page.get_by_role("button", name="Save the picture").click()
-    expect(page.get_by_text("Your picture is saved.")).to_be_visible()
+    page.get_by_role("button", name="Save picture").click()
+    expect(page.get_by_text("Picture saved.")).to_be_visible()
     shown = page.locator(".avatar.large img")
     expect(shown).to_be_visible()
     assert shown.evaluate("image => image.complete && image.naturalWidth") == 512
 
 
-def test_a_forgotten_password_is_replaced_by_the_mailed_link(browse, watch, smtp, user):
+def test_a_forgotten_password_is_reset_with_the_mailed_link(browse: Any, watch: Any, smtp: Inbox, user: User) -> None:
     page = browse("/login/")
-    page.get_by_role("link", name="Forgot the password?").click()
+    page.get_by_role("link", name="Forgot your password?").click()
     page.get_by_label("E-mail address").fill(user.email)
-    page.get_by_role("button", name="Send the link").click()
+    page.get_by_role("button", name="Send link").click()
     expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
-    mails.send_all()
+    mails.send_due_mail()
     page.goto(mails.url_in(smtp.to(user.email)[0]))
     watch.allow("status of 400")
     page.get_by_label("New password").fill("12345678")
-    page.get_by_role("button", name="Set the password").click()
+    page.get_by_role("button", name="Set password").click()
     expect(page.get_by_text("too common")).to_be_visible()
     page.get_by_label("New password").fill("another horse battery staple")
-    page.get_by_role("button", name="Set the password").click()
-    expect(page.get_by_role("heading", name="The password is set")).to_be_visible()
+    page.get_by_role("button", name="Set password").click()
+    expect(page.get_by_role("heading", name="Your password is changed")).to_be_visible()
     page.goto("/login/?next=/account/")
     page.get_by_label("E-mail address or username").fill(user.email)
     page.get_by_label("Password", exact=True).fill("another horse battery staple")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page).to_have_url(re.compile("/account/$"))
 
 
 @pytest.mark.parametrize("width, dark", [(360, False), (360, True), (1280, False), (1280, True)])
-def test_the_account_fits_every_window(browse, user, width, dark):
+def test_the_account_page_fits_every_window(browse: Any, user: User, width: int, dark: bool) -> None:
     page = browse("/account/", user=user, width=width, dark=dark)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-def test_a_device_is_signed_out_from_another(browse, user):
+def test_a_device_is_signed_out_from_another(browse: Any, user: User) -> None:
     phone, desk = browse("/account/", user=user), browse("/account/", user=user)
     row = desk.get_by_role("listitem").filter(has_not=desk.get_by_text("this device"))
     row.get_by_role("button", name="Sign out").click()

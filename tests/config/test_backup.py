@@ -1,10 +1,12 @@
-"""Backups, made and restored with Postgres' own programs."""
+"""Backup and restore with the client programs of Postgres."""
 
 import json
-import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
@@ -13,10 +15,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from accounts.models import User
-from config import backup
-from config.embedded import binaries
-from config.embedded.binaries import OLDEST_POSTGRES
-from config.embedded.postgres import DATABASE, USER, Postgres
+from config.ops import backup
+from config.ops.launcher import binaries
+from config.ops.launcher.binaries import OLDEST_POSTGRES
+from config.ops.launcher.postgres import DATABASE, USER, Postgres
+from tests.conftest import Client
 from tests.factories import UserFactory
 from tests.notes.factories import make_note
 
@@ -26,20 +29,29 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     return tmp_path / "backups" / "first"
 
 
 @pytest.fixture
-def owner(api, transactional_db):
+def owner(api: Client, transactional_db: None) -> Client:
     return api.as_user(UserFactory(username="ada"))
 
 
-def titles(client):
+def titles(client: Client) -> set[str]:
     return {note["title"] for note in client.get(NOTES).json()["results"]}
 
 
-def test_a_restore_brings_rows_and_files_back_and_nothing_else(owner, folder, settings):
+@contextmanager
+def database(**values: object) -> Iterator[None]:
+    """Let the commands connect to another database."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in values.items():
+            patch.setitem(connection.settings_dict, name, value)
+        yield
+
+
+def test_a_restore_replaces_all_rows_and_restores_the_files(owner: Client, folder: Path) -> None:
     make_note(User.objects.get(), title="before")
     default_storage.save("uploads/aa/one.xlsx", ContentFile(b"one"))
     call_command("backup", folder)
@@ -54,24 +66,24 @@ def test_a_restore_brings_rows_and_files_back_and_nothing_else(owner, folder, se
     assert default_storage.open("uploads/aa/one.xlsx").read() == b"one"
     assert "of_a_later_version" not in connection.introspection.table_names()
     call_command("migrate", verbosity=0)
-    # A write moves the generation to where it was before the restore: the bytes kept under it then must be gone.
+    # This write sets the generation to its value before the restore; the responses cached under it must be gone.
     assert owner.post(NOTES, {"title": "again"}).status_code == 201
     assert titles(owner) == {"before", "again"}
 
 
-def test_a_file_that_goes_while_a_backup_is_made_is_in_it_if_a_row_of_the_picture_needs_it(
-    owner, folder, settings, monkeypatch
-):
+def test_files_that_change_during_a_backup_are_included_if_the_snapshot_needs_them(
+    owner: Client, folder: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     default_storage.save("uploads/aa/one.xlsx", ContentFile(b"one"))
-    (settings.FILES_DIR / "uploads" / "gone").symlink_to("nowhere")  # listed, and not there when it is to be copied
-    dump = backup._dump
+    (settings.FILES_DIR / "uploads" / "gone").symlink_to("nowhere")  # listed, but missing when it is copied
+    dump = backup.dump_database
 
-    def dump_and_go_on(file):
+    def dump_and_change_files(file: Path) -> None:
         dump(file)
         default_storage.delete("uploads/aa/one.xlsx")
         default_storage.save("uploads/bb/two.xlsx", ContentFile(b"two"))
 
-    monkeypatch.setattr(backup, "_dump", dump_and_go_on)
+    monkeypatch.setattr(backup, "dump_database", dump_and_change_files)
     call_command("backup", folder)
     files = folder / "files"
     assert {str(path.relative_to(files)) for path in files.rglob("*.*")} == {
@@ -80,42 +92,41 @@ def test_a_file_that_goes_while_a_backup_is_made_is_in_it_if_a_row_of_the_pictur
     }
 
 
-def test_a_backup_that_cannot_be_written_says_so_and_leaves_nothing(owner, folder, tmp_path, monkeypatch):
+def test_a_failed_backup_reports_the_reason_and_leaves_no_files(owner: Client, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CommandError, match="No backup was made: .*Not a directory"):
         call_command("backup", tmp_path / "file" / "first")
-    monkeypatch.setattr(backup, "_environment", lambda: {**os.environ, "PGHOST": "127.0.0.1", "PGPORT": "1"})
-    with pytest.raises(CommandError, match="pg_dump failed"):
+    with database(HOST="127.0.0.1", PORT=1), pytest.raises(CommandError, match="pg_dump failed"):
         call_command("backup", folder)
     assert list(folder.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("fault", ["cut short", "no dump", "refused by the database"])
-def test_a_restore_that_fails_changes_nothing(owner, folder, fault, monkeypatch):
+@pytest.mark.parametrize("fault", ["truncated", "not a dump", "database does not exist"])
+def test_a_failed_restore_changes_nothing(owner: Client, folder: Path, fault: str) -> None:
     make_note(User.objects.get(), title="before")
     call_command("backup", folder)
     make_note(User.objects.get(), title="after")
     dump = folder / "database.dump"
-    if fault == "cut short":
+    if fault == "truncated":
         dump.write_bytes(dump.read_bytes()[:-3000])
-    elif fault == "no dump":
+    elif fault == "not a dump":
         dump.write_bytes(b"hello")
-    else:
-        environment = {**backup._environment(), "PGDATABASE": "nowhere"}
-        monkeypatch.setattr(backup, "_environment", lambda: environment)
-    with pytest.raises(CommandError, match=r"Nothing was restored: (pg_restore|psql): "):
+    name = "nowhere" if fault == "database does not exist" else connection.settings_dict["NAME"]
+    with database(NAME=name), pytest.raises(CommandError, match=r"Nothing was restored: (pg_restore|psql): "):
         call_command("restore", folder, "--yes")
     assert titles(owner) == {"before", "after"}
 
 
 def older_postgres() -> Path | None:
-    """The programs of a server that does not know all that pg_restore sets, where this machine has some."""
+    """Return the programs of a Postgres before 17, if this machine has one."""
     folders = [folder for folder in binaries.DEBIAN.glob("*/bin") if OLDEST_POSTGRES <= binaries.version(folder) < 17]
     return folders[0] if folders else None
 
 
-@pytest.mark.skipif(older_postgres() is None, reason="this machine has no Postgres of before 17")
-def test_a_backup_made_of_a_newer_server_is_restored_into_an_older_one(owner, folder, tmp_path, monkeypatch):
+@pytest.mark.skipif(older_postgres() is None, reason="no Postgres before 17 on this machine")
+def test_a_backup_of_a_newer_server_is_restored_to_an_older_one(
+    owner: Client, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_note(User.objects.get(), title="before")
     call_command("backup", folder)
     monkeypatch.setattr(binaries, "postgres", older_postgres)
@@ -124,19 +135,18 @@ def test_a_backup_made_of_a_newer_server_is_restored_into_an_older_one(owner, fo
     with subprocess.Popen(server.command(), env=server.environment(), stderr=subprocess.DEVNULL) as process:
         try:
             server.wait_until_ready()
-            there = {"PGPORT": str(server.port), "PGUSER": USER, "PGPASSWORD": server.password, "PGDATABASE": DATABASE}
-            monkeypatch.setattr(backup, "_environment", lambda: {**os.environ, "PGHOST": "127.0.0.1", **there})
-            call_command("restore", folder, "--yes")
-            asked = [backup.tool("psql"), "--no-psqlrc", "-Atc", "SELECT title FROM notes_note"]
-            said = subprocess.run(asked, env=backup._environment(), capture_output=True, text=True)
-            assert said.stdout == "before\n", said.stderr
+            with database(HOST="127.0.0.1", PORT=server.port, USER=USER, PASSWORD=server.password, NAME=DATABASE):
+                call_command("restore", folder, "--yes")
+                query = [backup.tool("psql"), "--no-psqlrc", "-Atc", "SELECT title FROM notes_note"]
+                done = subprocess.run(query, env=backup.environment(), capture_output=True, text=True)
+            assert done.stdout == "before\n", done.stderr
         finally:
             process.send_signal(signal.SIGINT)
 
 
-def test_a_backup_has_a_folder_of_its_own(folder, monkeypatch):
+def test_existing_and_unknown_folders_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.mkdir(parents=True)
-    with pytest.raises(CommandError, match="exists already"):
+    with pytest.raises(CommandError, match="already exists"):
         call_command("backup", folder)
     with pytest.raises(CommandError, match=r"is not a backup of Atrium"):
         call_command("restore", folder, "--yes")
@@ -145,7 +155,7 @@ def test_a_backup_has_a_folder_of_its_own(folder, monkeypatch):
         call_command("restore", folder)
 
 
-def test_a_backup_is_one_picture_readable_by_its_owner_alone(owner, folder):
+def test_only_the_owner_can_read_a_backup(owner: Client, folder: Path) -> None:
     call_command("backup", folder)
     assert folder.stat().st_mode & 0o077 == 0
     assert [path.name for path in folder.parent.iterdir()] == ["first"]

@@ -1,7 +1,8 @@
-"""``manage.py demo``: something to look at, with passwords that are shown once."""
+"""``manage.py demo``: demo accounts, with passwords that are printed once."""
 
 import io
 import json
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -11,33 +12,35 @@ from contacts.models import FileMetadata
 from messaging.models import Message
 from notes.models import Note
 
+from ..conftest import Client
+
 pytestmark = pytest.mark.django_db
 
 
 def demo(*arguments: str) -> str:
-    said = io.StringIO()
-    call_command("demo", *arguments, stdout=said)
-    return said.getvalue()
+    output = io.StringIO()
+    call_command("demo", *arguments, stdout=output)
+    return output.getvalue()
 
 
 @pytest.fixture
-def this_machine(settings):
+def local_site(settings: Any) -> None:
     settings.PUBLIC_URL = "http://localhost:8000"
 
 
-@pytest.mark.usefixtures("this_machine")
-def test_its_people_can_sign_in_with_what_it_prints_and_find_their_things(api):
+@pytest.mark.usefixtures("local_site")
+def test_the_demo_accounts_can_sign_in_with_the_printed_passwords(api: Client) -> None:
     for account in json.loads(demo("--json")):
-        answer = api.post("/api/v1/auth/login/", {"username": account["login"], "password": account["password"]})
-        assert answer.status_code == 200
-        client = api.__class__()
-        client.credentials(HTTP_AUTHORIZATION=f"Bearer {answer.json()['access']}")
+        response = api.post("/api/v1/auth/login/", {"username": account["login"], "password": account["password"]})
+        assert response.status_code == 200
+        client = Client()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {response.json()['access']}")
         assert client.get("/api/v1/messages/").json()["results"]
     assert FileMetadata.objects.filter(owner__username="ann").exists()
 
 
-@pytest.mark.usefixtures("this_machine")
-def test_a_second_run_adds_nothing_and_sets_new_passwords():
+@pytest.mark.usefixtures("local_site")
+def test_a_second_run_creates_nothing_and_sets_new_passwords() -> None:
     first = json.loads(demo("--json"))
     rows = Note.objects.count(), Message.objects.count(), User.objects.count()
     second = json.loads(demo("--json"))
@@ -45,9 +48,18 @@ def test_a_second_run_adds_nothing_and_sets_new_passwords():
     assert {a["password"] for a in first}.isdisjoint(a["password"] for a in second)
 
 
-def test_it_refuses_on_a_site_that_others_reach_unless_told(settings):
+@pytest.mark.usefixtures("local_site")
+def test_the_output_lists_addresses_and_passwords() -> None:
+    lines = demo().splitlines()
+    ann = next(line.split() for line in lines if line.startswith("  ann"))
+    assert ann[1] == "ann@demo.example"
+    assert User.objects.get(username="ann").check_password(ann[2])
+    assert ann[4] == "staff"
+
+
+def test_a_public_site_needs_the_production_option(settings: Any) -> None:
     settings.PUBLIC_URL = "https://atrium.example.org"
-    with pytest.raises(CommandError, match="do not belong there"):
+    with pytest.raises(CommandError, match="do not belong on a public site"):
         demo()
     assert not User.objects.exists()
     assert "ann" in demo("--production")

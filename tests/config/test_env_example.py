@@ -1,20 +1,32 @@
-"""``.env.example`` names every variable that is read, and none that is not."""
+"""``.env.example`` lists exactly the variables that the code reads."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Set by Atrium for its own processes, or read by others' code: not for an operator to choose.
-INTERNAL = {"ATRIUM_PROCESS", "ATRIUM_PULSE", "DJANGO_SETTINGS_MODULE", "HOME", "PATH", "COMPOSE_PROFILES"}
+# Set by Atrium for its own processes, or read by other programs.
+INTERNAL = {
+    "ATRIUM_PROCESS",
+    "ATRIUM_LIVENESS_FILE",
+    "ATRIUM_RELOAD",
+    "ATRIUM_BEHIND_FRONT",
+    "PROMETHEUS_MULTIPROC_DIR",
+    "GOMEMLIMIT",
+    "DEV_MAIL",
+    "DJANGO_SETTINGS_MODULE",
+    "HOME",
+    "PATH",
+    "COMPOSE_PROFILES",
+}
 
 
-def named() -> set[str]:
+def documented() -> set[str]:
     return set(re.findall(r"^# ([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
 
-def read() -> set[str]:
-    """The names in calls such as ``env.int("NAME")``, ``os.environ["NAME"]`` and, in the compose file, ``${NAME``."""
+def read_by_code() -> set[str]:
+    """Return the names in ``env.int("NAME")``, ``os.environ["NAME"]`` and, in the compose file, ``${NAME``."""
     names = set()
     for source in (ROOT / "config").rglob("*.py"):
         names |= set(re.findall(r"\benv(?:\.\w+)?\(\s*\"([A-Z][A-Z0-9_]+)\"", source.read_text()))
@@ -22,14 +34,14 @@ def read() -> set[str]:
     return names | set(re.findall(r"\$\{([A-Z][A-Z0-9_]+)", (ROOT / "docker-compose.yml").read_text()))
 
 
-def test_every_variable_that_is_read_is_explained():
-    assert read() - named() - INTERNAL == set()
+def test_every_variable_is_documented() -> None:
+    assert read_by_code() - documented() - INTERNAL == set()
 
 
-def test_no_variable_is_explained_that_nothing_reads():
-    assert named() - read() - INTERNAL == set()
+def test_every_documented_variable_is_read() -> None:
+    assert documented() - read_by_code() - INTERNAL == set()
 
 
-def test_copied_as_it_is_the_example_changes_nothing():
+def test_an_unchanged_copy_sets_nothing() -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
     assert [line for line in lines if line and not line.startswith("#")] == []

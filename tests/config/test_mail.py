@@ -1,8 +1,10 @@
-"""Mail from rows: each once, HTML and text, patient with a server that is away."""
+"""E-mail from rows: sent once, as HTML and text, retried while the server is unavailable."""
 
 import email
 import email.policy
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db.models.functions import Now
@@ -10,12 +12,14 @@ from django.db.models.functions import Now
 from config import mail
 from config.models import OutgoingMail
 
+from ..conftest import Inbox
+
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def template(settings, tmp_path):
-    """A mail of the tests' own."""
+def template(settings: Any, tmp_path: Path) -> None:
+    """A template for these tests."""
     folder = tmp_path / "templates" / "mail"
     folder.mkdir(parents=True)
     (folder / "hello.txt").write_text(
@@ -27,11 +31,11 @@ def template(settings, tmp_path):
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [folder.parent]}]
 
 
-def queue(**context):
+def queue(**context: str) -> OutgoingMail:
     return mail.queue(to="ann@example.org", template="hello", context={"name": "Ann", **context})
 
 
-def test_a_queued_mail_is_sent_once_with_both_parts(smtp):
+def test_a_queued_mail_is_sent_once_with_both_parts(smtp: Inbox) -> None:
     row = queue()
     assert mail.send_due() == 1
     assert mail.send_due() == 0
@@ -43,7 +47,7 @@ def test_a_queued_mail_is_sent_once_with_both_parts(smtp):
     assert 'style="color: red' in html.get_content()
 
 
-def test_a_name_with_line_breaks_makes_no_header(smtp):
+def test_a_line_break_in_a_name_adds_no_header(smtp: Inbox) -> None:
     queue(name="Ann\r\nBcc: eve@example.org")
     mail.send_due()
     (message,) = smtp.messages
@@ -51,7 +55,7 @@ def test_a_name_with_line_breaks_makes_no_header(smtp):
     assert message["Subject"] == "Hello Ann"
 
 
-def test_markup_in_a_name_is_text_in_both_parts(smtp):
+def test_markup_in_a_name_is_text_in_both_parts(smtp: Inbox) -> None:
     queue(name="<script>alert(1)</script>")
     mail.send_due()
     text, html = smtp.messages[0].iter_parts()
@@ -59,20 +63,20 @@ def test_markup_in_a_name_is_text_in_both_parts(smtp):
     assert "<script>" not in html.get_content()
 
 
-def test_while_the_server_is_away_the_mail_waits_and_leaves_later(settings, smtp):
+def test_a_mail_waits_while_the_server_is_unavailable_and_is_sent_later(settings: Any, smtp: Inbox) -> None:
     row = queue()
     port, settings.EMAIL_PORT = settings.EMAIL_PORT, 1
     assert mail.send_due() == 0
     row.refresh_from_db()
     assert (row.failed_at, row.attempts) == (None, 0)
-    assert "does not answer" in row.error
+    assert "is unavailable" in row.error
     settings.EMAIL_PORT = port
     OutgoingMail.objects.update(due_at=Now() - timedelta(seconds=1))
     assert mail.send_due() == 1
     assert len(smtp.messages) == 1
 
 
-def test_a_server_that_asks_to_wait_is_asked_again_and_one_that_refuses_is_not(smtp):
+def test_a_temporary_error_is_retried_and_a_permanent_one_is_not(smtp: Inbox) -> None:
     row = queue()
     smtp.refusal = "451 greylisted"
     mail.send_due()
@@ -86,7 +90,9 @@ def test_a_server_that_asks_to_wait_is_asked_again_and_one_that_refuses_is_not(s
     assert "550" in row.error
 
 
-def test_without_a_server_mails_are_files_and_their_links_show_in_the_log(settings, caplog):
+def test_without_a_server_mails_are_files_and_their_links_are_logged(
+    settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     settings.EMAIL_BACKEND = "config.mail.FileBackend"
     queue()
     assert mail.send_due() == 1
@@ -98,9 +104,9 @@ def test_without_a_server_mails_are_files_and_their_links_show_in_the_log(settin
     assert line["links"] == [f"{settings.PUBLIC_URL}/v/abc/"]
 
 
-def test_what_was_sent_a_month_ago_is_forgotten_and_what_waits_is_not():
+def test_mails_sent_a_month_ago_are_deleted_and_queued_ones_are_not() -> None:
     sent, fresh, waiting = queue(), queue(), queue()
     OutgoingMail.objects.filter(pk__in=[sent.pk, fresh.pk]).update(done_at=Now())
     OutgoingMail.objects.filter(pk__in=[sent.pk, waiting.pk]).update(created_at=Now() - timedelta(days=31))
-    assert mail.forget_sent() == 1
+    assert mail.delete_expired() == 1
     assert set(OutgoingMail.objects.all()) == {fresh, waiting}

@@ -1,4 +1,4 @@
-"""What Atrium refuses to start with, each in a process of its own."""
+"""Invalid environments stop the start with a clear error. Each case runs in its own process."""
 
 import os
 import subprocess
@@ -16,10 +16,11 @@ GOOD = {
     "ALLOWED_HOSTS": "atrium.example.org",
     "ATRIUM_HOME": "/nonexistent",
     "DATABASE_URL": "postgresql://atrium@127.0.0.1:1/atrium",
+    "MFA_REQUIRED": "staff",
 }
 
 
-def start(*command, **changes):
+def start(*command: str, **changes: str | None) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
     environment |= {name: value for name, value in (GOOD | changes).items() if value is not None}
     return subprocess.run(
@@ -28,13 +29,13 @@ def start(*command, **changes):
     )  # fmt: skip
 
 
-def test_a_production_that_is_set_up_starts_and_passes_the_deployment_checks():
+def test_a_valid_production_environment_passes_the_deployment_checks() -> None:
     done = start("check", "--deploy", "--fail-level", "WARNING")
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
-    "changes, said",
+    "changes, message",
     [
         ({"SECRET_KEY": None}, "SECRET_KEY must be a random value"),
         ({"SECRET_KEY": "change-me-change-me-change-me-change-me"}, "SECRET_KEY must be a random value"),
@@ -42,39 +43,55 @@ def test_a_production_that_is_set_up_starts_and_passes_the_deployment_checks():
         ({"JWT_SIGNING_KEY": None}, "JWT_SIGNING_KEY must be a random value"),
         ({"JWT_SIGNING_KEY": "secret"}, "JWT_SIGNING_KEY must be a random value"),
         ({"JWT_SIGNING_KEY": GOOD["SECRET_KEY"]}, "JWT_SIGNING_KEY must differ from SECRET_KEY"),
-        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS must name this site's hosts"),
+        ({"ENCRYPTION_KEY": "short"}, "ENCRYPTION_KEY must be a random value"),
+        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS must list the host names"),
         ({"PUBLIC_URL": None}, "PUBLIC_URL must be set"),
         ({"PUBLIC_URL": "atrium.example.org"}, "PUBLIC_URL must look like"),
     ],
 )
-def test_production_refuses_to_start(changes, said):
+def test_production_does_not_start_with_unsafe_settings(changes: dict[str, str | None], message: str) -> None:
     done = start(**changes)
     assert done.returncode != 0
-    assert said in done.stderr
+    assert message in done.stderr
 
 
-def test_every_fault_is_named_at_once():
+@pytest.mark.parametrize(
+    "changes, warning",
+    [
+        ({"MFA_REQUIRED": None}, "Nobody needs a second factor."),
+        ({"PUBLIC_URL": "https://192.0.2.1"}, "Passkeys do not work at https://192.0.2.1."),
+        ({"PUBLIC_URL": "http://atrium.example.org"}, "Passkeys do not work at http://atrium.example.org."),
+    ],
+)
+def test_the_deployment_checks_warn_of_weak_second_factors(changes: dict[str, str | None], warning: str) -> None:
+    done = start("check", "--deploy", "--fail-level", "WARNING", **changes)
+    assert done.returncode == 1
+    assert warning in done.stderr
+
+
+def test_all_errors_are_listed_at_once() -> None:
     done = start(SECRET_KEY=None, PUBLIC_URL=None, ALLOWED_HOSTS="*")
-    for said in ("SECRET_KEY", "PUBLIC_URL", "ALLOWED_HOSTS"):
-        assert said in done.stderr
+    for name in ("SECRET_KEY", "PUBLIC_URL", "ALLOWED_HOSTS"):
+        assert name in done.stderr
 
 
-def test_debugging_needs_no_settings():
+def test_debug_mode_needs_no_settings() -> None:
     done = start(DEBUG="true", SECRET_KEY=None, JWT_SIGNING_KEY=None, PUBLIC_URL=None, ALLOWED_HOSTS=None)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("command", ["check", "doctor", "migrate"])
-def test_a_command_without_keys_says_what_to_do_and_shows_no_code(command):
+def test_a_command_without_keys_explains_what_to_do_without_a_traceback(command: str) -> None:
     done = start(command, SECRET_KEY=None)
     assert done.returncode == 1
-    assert done.stderr.startswith("Atrium does not start like this: SECRET_KEY must be")
+    assert done.stderr.startswith("Atrium cannot start: SECRET_KEY must be")
     assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     "name, value",
     [
+        ("MFA_REQUIRED", "some"),
         ("TRUSTED_PROXIES", "-1"),
         ("TRENDS_INTERVAL", "0"),
         ("TRENDS_SETTLE", "soon"),
@@ -90,7 +107,7 @@ def test_a_command_without_keys_says_what_to_do_and_shows_no_code(command):
         ("SENTRY_DSN", "here"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_in_a_sentence_that_names_it_and_no_password(name, value):
+def test_an_invalid_value_is_an_error_that_names_the_variable_and_shows_no_password(name: str, value: str) -> None:
     done = start(**{name: value})
     assert done.returncode == 1
     assert done.stderr.startswith(name)
@@ -98,21 +115,19 @@ def test_a_value_that_cannot_be_is_refused_in_a_sentence_that_names_it_and_no_pa
     assert "hid" not in done.stderr
 
 
-def test_a_variable_set_to_nothing_is_not_set(tmp_path):
-    (tmp_path / "env").write_text("DATABASE_URL=postgresql://atrium@kept.example/atrium\n")
-    asked = (
-        "from django.conf import settings as s; print(s.TRENDS_INBOX, s.STATIC_ROOT, s.DATABASES['default']['HOST'])"
-    )
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("DATABASE_URL=postgresql://atrium@saved.example/atrium\n")
+    code = "from django.conf import settings as s; print(s.TRENDS_INBOX, s.STATIC_ROOT, s.DATABASES['default']['HOST'])"
     empty = dict.fromkeys(("TRENDS_INBOX", "STATIC_ROOT", "DATABASE_URL", "WORKER_CONCURRENCY", "TRENDS_SETTLE"), "")
-    done = start("shell", "--no-imports", "-c", asked, ATRIUM_HOME=str(tmp_path), **empty)
-    assert done.stdout.split() == [f"{tmp_path}/trends/inbox", f"{tmp_path}/static", "kept.example"], done.stderr
+    done = start("shell", "--no-imports", "-c", code, ATRIUM_HOME=str(tmp_path), **empty)
+    assert done.stdout.split() == [f"{tmp_path}/trends/inbox", f"{tmp_path}/static", "saved.example"], done.stderr
 
 
 @pytest.mark.parametrize("role, variable", [("web", "WEB_THREADS"), ("events", "EVENTS_PORT")])
-def test_a_process_says_which_number_is_none(role, variable):
+def test_a_process_names_the_variable_that_is_not_a_number(role: str, variable: str) -> None:
     environment = {**os.environ, **GOOD, variable: "many"}
     done = subprocess.run(
-        [sys.executable, "-m", "config.processes", role], env=environment, cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "config.ops.processes", role], env=environment, cwd=ROOT, capture_output=True, text=True
     )
     assert done.stderr.startswith(f"{variable} must be a whole number")
     assert done.stderr.count("\n") == 1

@@ -1,38 +1,54 @@
-"""What the tests of contacts share."""
+"""Fixtures of the contacts tests."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
 
-from contacts import importing
+from contacts.services.importing import import_due
+from tests.conftest import Client
+from tests.factories import UserFactory
 
-from .sheets import DATA, upload_of, xlsx
+from .workbooks import DATA, upload_of, xlsx
 
 URL = "/api/v1/contacts/"
+Content = Iterable[Sequence] | bytes | str
+Send = Callable[..., Any]
+
+
+def code_of(answer: Any) -> str:
+    """Return the code of the first error of an API response."""
+    return answer.json()["errors"][0]["code"]
 
 
 @pytest.fixture
-def send() -> Callable:
-    """``send(client, rows)``, or bytes, or the name of a file of tests/data: the answer to the POST."""
+def other(api: Client) -> Client:
+    """A client signed in as somebody else."""
+    return api.as_user(UserFactory())
 
-    def send(client: Any, what: Iterable[Sequence] | bytes | str, name: str = "contacts.xlsx", **headers: str) -> Any:
-        if isinstance(what, str):
-            name, what = what, (DATA / what).read_bytes()
-        content = what if isinstance(what, bytes) else xlsx(what)
-        return client.post(f"{URL}uploads/", {"file": upload_of(content, name)}, format="multipart", headers=headers)
+
+@pytest.fixture
+def send() -> Send:
+    """Upload rows, the bytes of a file, or a file of tests/data by its name: ``send(client, content)``."""
+
+    def send(client: Client, content: Content, name: str = "contacts.xlsx", **headers: str) -> HttpResponse:
+        if isinstance(content, str):
+            name, content = content, (DATA / content).read_bytes()
+        file = upload_of(content if isinstance(content, bytes) else xlsx(content), name)
+        return client.post(f"{URL}uploads/", {"file": file}, format="multipart", headers=headers)
 
     return send
 
 
 @pytest.fixture
-def imported(send: Callable) -> Callable:
-    """Like ``send``, and the sheet is read too; answers the upload as it is then."""
+def imported(send: Send) -> Send:
+    """Like ``send``, but also run the import; returns the upload as the API shows it afterwards."""
 
-    def imported(client: Any, what: Any, **options: Any) -> dict:
-        answer = send(client, what, **options)
+    def imported(client: Client, content: Content, **options: Any) -> dict:
+        answer = send(client, content, **options)
         assert answer.status_code == 202, answer.content
-        importing.import_due()
+        import_due()
         return client.get(f"{URL}uploads/{answer.json()['id']}/").json()
 
     return imported

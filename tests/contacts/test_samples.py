@@ -1,16 +1,17 @@
-"""The real files of tests/data come out as their README says."""
+"""The files of tests/data give the results that their README states."""
 
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from contacts.models import Contact, UnprocessedContact
-from contacts.release import release_due
+from contacts.services.release import release_due
+from tests.conftest import Client
 
-from .conftest import URL
+from .conftest import URL, Send
 
 
-def test_four_rows_of_an_existing_system_are_accepted(signed_in: Any, imported: Callable) -> None:
+def test_four_rows_of_another_system_are_accepted(signed_in: Client, imported: Send) -> None:
     upload = imported(signed_in, "contacts_sample.xlsx")
     assert (upload["status"], upload["accepted"], upload["rejected"]) == ("completed", 4, 0)
     found = signed_in.get(URL).json()["results"]
@@ -23,7 +24,7 @@ def test_four_rows_of_an_existing_system_are_accepted(signed_in: Any, imported: 
 
 
 def test_of_a_thousand_rows_ten_wait_for_the_window(
-    signed_in: Any, imported: Callable, settings: Any, wait_until: Callable
+    signed_in: Client, imported: Send, settings: Any, wait_until: Callable
 ) -> None:
     settings.CONTACT_WINDOW = timedelta(seconds=2)
     upload = imported(signed_in, "contacts_1000.xlsx")
@@ -35,8 +36,8 @@ def test_of_a_thousand_rows_ten_wait_for_the_window(
     assert not UnprocessedContact.objects.exists()
 
 
-def test_each_row_of_a_messy_sheet_is_accepted_deferred_or_rejected_with_its_reason(
-    signed_in: Any, imported: Callable
+def test_each_row_of_a_messy_sheet_is_accepted_deferred_or_rejected_with_a_reason(
+    signed_in: Client, imported: Send
 ) -> None:
     upload = imported(signed_in, "contacts_messy.xlsx")
     assert (upload["status"], upload["total_rows"]) == ("completed_with_errors", 13)

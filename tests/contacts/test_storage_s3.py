@@ -1,9 +1,8 @@
-"""The same API on S3: against moto's server, over real HTTP."""
+"""Uploads with S3 as the storage: moto's server over real HTTP."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,19 +12,21 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
 
+from accounts.models import User
 from config import storage
-from config.errors import ServiceUnavailable
-from contacts import importing, services
+from config.api.errors import ServiceUnavailable
 from contacts.models import FileMetadata
+from contacts.services.importing import import_due
+from tests.conftest import Client as APIClient
 from tests.s3 import BUCKET, S3
 
-from .conftest import URL
-from .sheets import xlsx
+from .conftest import URL, Send
+from .workbooks import xlsx
 
 ROWS = [("Ana", "+37491123456", "ana@example.com"), ("Ben", "", "ben@example.com")]
 
 
-def test_the_settings_choose_s3_by_the_name_of_a_bucket() -> None:
+def test_a_bucket_name_in_the_settings_selects_s3() -> None:
     program = (
         "import django; django.setup(); from django.core.files.storage import default_storage as s; s.exists;"
         "print(type(s._wrapped).__name__, s.bucket_name, s.endpoint_url, s.default_acl, s.querystring_expire)"
@@ -40,7 +41,7 @@ def test_the_settings_choose_s3_by_the_name_of_a_bucket() -> None:
     assert said.split() == ["S3Storage", "b", "http://127.0.0.1:1", "None", "300"]
 
 
-def test_the_original_is_in_s3_alone_and_private(s3: S3, signed_in: Any, imported: Callable, settings: Any) -> None:
+def test_the_original_is_only_in_s3_and_private(s3: S3, signed_in: APIClient, imported: Send, settings: Any) -> None:
     upload = imported(signed_in, ROWS)
     assert (upload["status"], upload["accepted"]) == ("completed", 2)
     key = FileMetadata.objects.get().key
@@ -51,8 +52,8 @@ def test_the_original_is_in_s3_alone_and_private(s3: S3, signed_in: Any, importe
     assert not [grant for grant in grants if grant["Grantee"].get("URI", "").endswith("AllUsers")]
 
 
-def test_the_link_to_the_original_works_for_five_minutes_and_names_the_original_name(
-    s3: S3, signed_in: Any, send: Callable
+def test_the_link_to_the_original_expires_after_five_minutes_and_has_the_file_name(
+    s3: S3, signed_in: APIClient, send: Send
 ) -> None:
     content = xlsx(ROWS)
     upload = send(signed_in, content, name="Müllers Freunde.xlsx").json()
@@ -66,7 +67,7 @@ def test_the_link_to_the_original_works_for_five_minutes_and_names_the_original_
     assert got.headers["Content-Disposition"] == "attachment; filename*=utf-8''M%C3%BCllers%20Freunde.xlsx"
 
 
-def test_an_upload_while_s3_is_away_is_503_and_leaves_nothing(s3: S3, signed_in: Any, send: Callable) -> None:
+def test_an_upload_while_s3_is_away_is_503_and_stores_nothing(s3: S3, signed_in: APIClient, send: Send) -> None:
     s3.stop()
     with pytest.raises(ServiceUnavailable):
         storage.check()
@@ -79,49 +80,36 @@ def test_an_upload_while_s3_is_away_is_503_and_leaves_nothing(s3: S3, signed_in:
     assert send(signed_in, ROWS).status_code == 202
 
 
-def test_a_sheet_waits_for_an_s3_that_is_away_while_it_would_be_read(s3: S3, signed_in: Any, send: Callable) -> None:
+def test_an_import_waits_while_s3_is_away(s3: S3, signed_in: APIClient, send: Send) -> None:
     content = xlsx(ROWS)
     upload = send(signed_in, content).json()
     s3.stop()
-    assert importing.import_due() == 0
+    assert import_due() == 0
     waiting = signed_in.get(f"{URL}uploads/{upload['id']}/").json()
     assert (waiting["status"], waiting["error"]) == ("processing", None)
     assert FileMetadata.objects.get().attempts == 0
     s3.start()
     default_storage.save(FileMetadata.objects.get().key, ContentFile(content))
     FileMetadata.objects.update(due_at="2020-01-01T00:00:00Z")
-    assert importing.import_due() == 1
+    assert import_due() == 1
     assert signed_in.get(f"{URL}uploads/{upload['id']}/").json()["status"] == "completed"
 
 
-def test_a_crash_between_storage_and_acknowledgement_is_mended(
-    s3: S3, signed_in: Any, send: Callable, monkeypatch: Any
-) -> None:
-    def crash(*args: Any) -> None:
-        raise KeyError("crash")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(services, "_acknowledge", crash)
-        assert send(signed_in, ROWS).status_code == 500
-    assert services.mend_half_uploaded() == 1
-    assert importing.import_due() == 1
-
-
-def test_files_go_with_the_account(s3: S3, user: Any, signed_in: Any, imported: Callable) -> None:
+def test_deleting_an_account_deletes_its_files(s3: S3, user: User, signed_in: APIClient, imported: Send) -> None:
     imported(signed_in, ROWS)
     user.delete()
     assert storage.discard_due() == 1
     assert s3.stored() == []
 
 
-def test_readiness_names_the_storage(s3: S3, db: None) -> None:
+def test_readiness_includes_the_storage(s3: S3, db: None) -> None:
     assert Client().get("/readyz/").json()["checks"]["storage"] == "ok"
     s3.stop()
     assert Client().get("/readyz/").json()["checks"]["storage"] == "down"
     s3.start()
 
 
-def test_a_large_file_travels_in_parts_and_comes_back_whole(s3: S3) -> None:
+def test_a_large_file_is_sent_in_parts_and_is_complete(s3: S3) -> None:
     content = os.urandom(12 * 1024 * 1024)
     key = storage.random_key("uploads", ".xlsx")
     default_storage.save(key, ContentFile(content))

@@ -1,4 +1,4 @@
-"""A whole product for a test, ended with it."""
+"""A complete product for one test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +11,11 @@ from .product import Product
 
 @pytest.fixture
 def product(tmp_path: Path) -> Iterator[Product]:
-    port = next(port for port in iter(free_port, None) if port < 60000)
     product = Product(
         tmp_path / "home",
-        port,
+        free_port(),
         EVENTS_PORT=str(free_port()),
+        WEB_PORT=str(free_port()),
         CONTACT_WINDOW="10",
         TRENDS_INTERVAL="3",
         TRENDS_SETTLE="1",

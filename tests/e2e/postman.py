@@ -1,4 +1,4 @@
-"""``bin/postman``: newman runs the collection from the top, against a product of its own."""
+"""``bin/postman``: run the whole collection with newman against a private product."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ def main() -> int:
         return 2
     command = [newman] if newman else [npx or "", "--yes", "newman@6"]
     with tempfile.TemporaryDirectory(prefix="atrium-postman-") as folder:
-        product = Product(Path(folder) / "home", free_port(), EVENTS_PORT=str(free_port()))
+        product = Product(Path(folder) / "home", free_port(), EVENTS_PORT=str(free_port()), WEB_PORT=str(free_port()))
         try:
             product.start()
             staff, friend, _ = json.loads(product.manage("demo", "--json"))

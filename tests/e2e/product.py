@@ -1,4 +1,4 @@
-"""A whole Atrium of its own: ``up`` with a home and a port of its own, as a user starts it."""
+"""A complete Atrium with its own home and port, started by ``manage.py up`` as a user starts it."""
 
 import email
 import email.policy
@@ -13,17 +13,17 @@ from pathlib import Path
 import psutil
 import requests
 
-from config.embedded import strays
+from config.ops.launcher import orphans
 
 from ..places import ROOT
 from ..waiting import wait_until
 
-# What a test run has set for its own servers must not reach the product, which starts its own.
+# The product starts its own servers, so the variables of the test run must not reach it.
 INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 
 
 class Product:
-    """``start()`` it, ask it by ``get``/``post``, ``stop()`` or ``kill()`` it, and start it again."""
+    """``start()``, ``request(…)``, ``stop()`` or ``kill()``, then ``start()`` again."""
 
     def __init__(self, home: Path, port: int, **settings: str) -> None:
         self.home, self.port, self.settings = home, port, settings
@@ -36,16 +36,16 @@ class Product:
         kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
         return {**kept, "ATRIUM_HOME": str(self.home), "PORT": str(self.port), **self.settings}
 
-    def start(self) -> None:
-        """Start it and wait until it is ready."""
+    def start(self, *options: str) -> None:
+        """Start Atrium and wait until it is ready."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up"],
+                [sys.executable, "manage.py", "up", *options],
                 cwd=ROOT, env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )  # fmt: skip
         wait_until(self.ready_or_ended, timeout=240, what="a ready product")
-        assert self.process.poll() is None, self.said()
+        assert self.process.poll() is None, self.output()
 
     def ready_or_ended(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
@@ -56,7 +56,7 @@ class Product:
             return False
 
     def manage(self, *arguments: str) -> str:
-        """Run ``manage.py`` beside the running product, as in a second terminal, and return what it said."""
+        """Run ``manage.py`` as in a second terminal and return its output."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT, env=self.environment(), capture_output=True, text=True, check=False,
@@ -64,15 +64,15 @@ class Product:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text(errors="replace")[-6000:]
 
     def processes(self) -> list[psutil.Process]:
-        """Every process that belongs to it: whoever has its home in the environment, or runs under its supervisor.
+        """Return every process with the home in its environment or in the supervisor's session.
 
-        A process that renamed itself, as Celery's and granian's do, has overwritten the environment that others see.
+        Celery's and granian's processes set their title, which overwrites the visible environment.
         """
-        found = strays.find(self.home)
+        found = orphans.find(self.home)
         for process in psutil.process_iter():
             try:
                 if process.environ().get("ATRIUM_HOME") == str(self.home) and process.pid != os.getpid():
@@ -82,7 +82,7 @@ class Product:
         return found
 
     def stop(self) -> None:
-        """End it as Ctrl-C does, and see that nothing of it stays."""
+        """Stop as with Ctrl-C, and check that no process is left."""
         if self.process is None:
             return
         self.process.send_signal(signal.SIGINT)
@@ -91,9 +91,9 @@ class Product:
         self.process = None
 
     def kill(self) -> None:
-        """``kill -9`` for every process of it, all at once."""
+        """Send SIGKILL to all processes at once."""
         victims = self.processes()
-        assert len(victims) >= 7, "postgres, valkey, web, events, worker, beat and up itself"
+        assert len(victims) >= 8, "postgres, valkey, front, web, events, worker, beat and up itself"
         for victim in victims:
             try:
                 victim.kill()
@@ -104,20 +104,20 @@ class Product:
         self.process = None
 
     def request(self, method: str, path: str, *, status: int, **options: object) -> requests.Response:
-        """Ask ``/api/v1/<path>``, signed in where there is a token, and insist on ``status``."""
+        """Call ``/api/v1/<path>``, with the access token if there is one, and check the status."""
         headers = {"Authorization": f"Bearer {self.access}"} if self.access else {}
-        answer = requests.request(method, f"{self.url}/api/v1/{path}", headers=headers, timeout=30, **options)  # type: ignore[arg-type]
+        answer = requests.request(method, f"{self.url}/api/v1/{path}", headers=headers, timeout=30, **options)
         assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
         return answer
 
     def mails_to(self, address: str) -> list[EmailMessage]:
-        """The mails it wrote to ``address``, oldest first."""
+        """Return the e-mails to ``address``, oldest first."""
         files = sorted((self.home / "mail").glob("*.eml"))
         mails = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
         return [mail for mail in mails if mail["To"] == address]
 
     def link_in_mail_to(self, address: str, kind: str) -> str:
-        """The code of the newest ``/v/`` or ``/r/`` link mailed to ``address``."""
+        """Return the code in the newest ``/v/`` or ``/r/`` link mailed to ``address``."""
         mail = wait_until(lambda: self.mails_to(address), timeout=20, what=f"a mail to {address}")[-1]
         text = mail.get_body(("plain",))
         assert text is not None

@@ -1,4 +1,4 @@
-"""The API guide tells the truth: its commands are run in their order, in one shell, and answer as it shows."""
+"""The API guide is correct: its commands run in order in one shell and answer as shown."""
 
 import json
 import os
@@ -18,7 +18,7 @@ DONE = "--- done ---"
 
 
 class Shell:
-    """One shell that keeps its variables from block to block."""
+    """One shell that keeps its variables between blocks."""
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.process = subprocess.Popen(
@@ -27,12 +27,12 @@ class Shell:
         )  # fmt: skip
 
     def run(self, script: str) -> str:
-        """What ``script`` printed."""
+        """Run ``script`` and return its output."""
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.write(f"{script}\necho\necho '{DONE}'\n")
         self.process.stdin.flush()
-        lines = []
+        lines: list[str] = []
         for line in self.process.stdout:
             if line.strip() == DONE:
                 return "".join(lines).strip()
@@ -45,7 +45,7 @@ class Shell:
 
 
 def shape(value: object) -> object:
-    """``value`` without what differs from run to run: the names of its fields, and how they nest."""
+    """Replace all values, which differ between runs, and keep the field names and their nesting."""
     match value:
         case dict():
             return {name: shape(inner) for name, inner in value.items()}
@@ -55,7 +55,7 @@ def shape(value: object) -> object:
 
 
 def blocks() -> Iterator[tuple[str, str, str]]:
-    """``(script, kind, shown)``: each command of the guide, with the answer that it shows, if any."""
+    """Yield ``(script, kind, shown)``: each command of the guide with the answer that the guide shows, if any."""
     found = BLOCK.findall(GUIDE.read_text())
     for (kind, script), (next_kind, shown) in zip(found, [*found[1:], ("sh", "")], strict=True):
         if kind == "sh":

@@ -1,4 +1,4 @@
-"""From nothing to a running product, through all five domains on real files, and through ``kill -9`` of everything."""
+"""From nothing to a running product: all five domains with real files, then ``kill -9`` of everything."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def sign_in(product: Product) -> None:
 
 
 def everything_is_there(product: Product) -> None:
-    """What the five paths below have left behind."""
+    """Check the data that the five paths below have created."""
     assert [note["title"] for note in product.request("GET", "notes/", status=200).json()["results"]] == ["kept"]
     messages = product.request("GET", "messages/", status=200).json()["results"]
     assert [message["body"] for message in messages] == ["to myself"]
@@ -39,7 +39,7 @@ def everything_is_there(product: Product) -> None:
 
 
 def count(product: Product, path: str) -> int:
-    """How many results a feed has, page by page."""
+    """Count the results of a feed, page by page."""
     total, url = 0, f"{path}?page_size=200"
     while url:
         page = product.request("GET", url, status=200).json()
@@ -56,7 +56,7 @@ def test_a_new_user_walks_through_all_five_domains_and_nothing_is_lost_when_ever
     register_and_sign_in(product)
 
     note = product.request("POST", "notes/", json={"title": "kept", "body": "for later"}, status=201).json()
-    product.request("PATCH", f"notes/{note['id']}/", json={"body": "for ever"}, status=200)
+    product.request("PATCH", f"notes/{note['id']}/", json={"body": "forever"}, status=200)
     gone = product.request("POST", "notes/", json={"title": "gone"}, status=201).json()
     product.request("DELETE", f"notes/{gone['id']}/", status=204)
     product.request("GET", f"notes/{gone['id']}/", status=404)

@@ -10,27 +10,31 @@ import pytest
 import requests
 
 from ..conftest import ROOT, Client, free_port
-from ..factories import UserFactory
+from ..messaging.conftest import ada, bob, eve, person
 from ..messaging.people import Person
 from ..waiting import wait_until
 from .streams import Listener
 
+__all__ = ["ada", "bob", "eve", "person"]
+
+Listen = Callable[..., Listener]
+
 
 @pytest.fixture(scope="package")
 def events_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an events process on the test's own Redis; it needs no database, and one serves all tests."""
+    """The address of an events process on the tests' Redis. It needs no database; one process serves all tests."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     log = tmp_path_factory.mktemp("events") / "log"
     environment = {**os.environ, "EVENTS_PORT": str(port), "PUBLIC_URL": "http://testserver"}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "config.processes", "events"],
+            [sys.executable, "-m", "config.ops.processes", "events"],
             cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
     def ready() -> bool:
-        assert process.poll() is None, "the events process ended by itself"
+        assert process.poll() is None, "the events process exited"
         try:
             return requests.get(f"{url}/readyz/", timeout=2).ok
         except requests.RequestException:
@@ -45,40 +49,20 @@ def events_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def events_url(events_process: str, transactional_db: None, settings: Any) -> str:
-    """The address of the events process, which the web process knows."""
+    """The address of the events process, as the web process has it in its settings."""
     settings.EVENTS_URL = events_process
     return events_process
 
 
 @pytest.fixture
-def person(events_url: str) -> Callable[[str], Person]:
-    """``person("ada")`` makes somebody of that name, and signs them in."""
-
-    def make(username: str) -> Person:
-        user = UserFactory(username=username)
-        return Person(user, Client().as_user(user))
-
-    return make
+def api(events_url: str) -> Client:
+    """A client that is not signed in, of a site with an events process; ``person`` and ``ada`` are clients like it."""
+    return Client()
 
 
 @pytest.fixture
-def ada(person: Callable) -> Person:
-    return person("ada")
-
-
-@pytest.fixture
-def bob(person: Callable) -> Person:
-    return person("bob")
-
-
-@pytest.fixture
-def eve(person: Callable) -> Person:
-    return person("eve")
-
-
-@pytest.fixture
-def listen(events_url: str) -> Iterator[Callable[..., Listener]]:
-    """``listen(ada)`` opens a stream as the contract says: by the redirect, with the header where one is given."""
+def listen(events_url: str) -> Iterator[Listen]:
+    """``listen(ada)`` opens a stream through the redirect of ``GET events/``."""
     opened: list[Listener] = []
 
     def open_stream(person: Person, *, last_event_id: str = "", **headers: str) -> Listener:
@@ -92,7 +76,7 @@ def listen(events_url: str) -> Iterator[Callable[..., Listener]]:
 
 
 def ticket(person: Person, *, last_event_id: str = "", **query: Any) -> str:
-    """Where the web process sends ``person`` on to."""
+    """The URL that the web process redirects ``person`` to."""
     extra = {"HTTP_LAST_EVENT_ID": last_event_id} if last_event_id else {}
     answer = person.client.get("/api/v1/events/", query, **extra)
     assert answer.status_code == 307, answer.content
@@ -100,7 +84,7 @@ def ticket(person: Person, *, last_event_id: str = "", **query: Any) -> str:
 
 
 def streams(events_url: str) -> int:
-    """How many streams the process has open."""
+    """The number of streams that the process has open."""
     return health(events_url)["streams"]
 
 

@@ -1,4 +1,4 @@
-"""A client of event streams, as small as the protocol is."""
+"""A small client of event streams."""
 
 import contextlib
 import http.client
@@ -18,7 +18,7 @@ class Event(NamedTuple):
 
 
 class Listener:
-    """Reads a stream in a thread of its own until it ends or is closed."""
+    """Reads a stream in a thread until it ends or is closed."""
 
     def __init__(self, url: str, **headers: str) -> None:
         parts = urlsplit(url)
@@ -52,7 +52,7 @@ class Listener:
                     self.events.append(Event(identity, kind, json.loads(data)))
                     kind, data = "message", ""
         except (OSError, http.client.HTTPException, AttributeError, ValueError):
-            pass  # the process was killed, or the test has closed the connection under the reader
+            pass  # the process was killed, or the test has closed the connection
         self.ended.set()
 
     def of(self, kind: str) -> list[Any]:
@@ -67,12 +67,12 @@ class Listener:
 
     def wait_for(self, condition: Any, what: str = "", timeout: float = 15) -> Any:
         try:
-            return wait_until(condition, timeout=timeout, what=what or "what was awaited")
+            return wait_until(condition, timeout=timeout, what=what or "the condition")
         except AssertionError as error:
-            raise AssertionError(f"{error}; there are {self.events}") from error
+            raise AssertionError(f"{error}; events so far: {self.events}") from error
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):  # it may have ended by itself
+        with contextlib.suppress(OSError):  # it may have ended already
             self.connection.sock.shutdown(socket.SHUT_RDWR)
         if self.thread.is_alive():
             self.thread.join(5)

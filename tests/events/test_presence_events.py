@@ -1,65 +1,86 @@
+"""Presence on event streams: who appears and disappears, and for whom."""
+
 import time
 
 import pytest
 
-from config import presence, wire
-from config.caching import redis_client
-from messaging import people
+from config.cache.redis import redis_client
+from config.http import site_metrics
+from config.realtime import presence, redis_keys
+from messaging import cards
 
+from ..messaging.people import Person
 from ..waiting import wait_until
-from .conftest import health
+from .conftest import Listen, health
+from .streams import Listener
 
 BLOCKS = "/api/v1/blocks/"
 
 
 @pytest.fixture(autouse=True)
-def nobody_is_online_any_more(events_url):
-    """Redis is empty, and the process has seen that the people of the test before are gone."""
-    redis_client().publish(wire.CHANNEL, "presence")
+def nobody_is_online(events_url: str) -> None:
+    """Wait until the events process has noticed that Redis is empty."""
+    redis_client().publish(redis_keys.CHANNEL, "presence")
     wait_until(lambda: health(events_url)["online"] == 0)
 
 
-def names(listener):
+def online_names(listener: Listener) -> list[str]:
     return [person["username"] for data in listener.of("presence") for person in data["online"]]
 
 
-def gone(listener):
+def offline_codes(listener: Listener) -> list[str]:
     return [code for data in listener.of("presence") for code in data["offline"]]
 
 
-def test_an_open_stream_puts_one_online(ada, bob, listen):
+def test_an_open_stream_makes_its_user_online(ada: Person, bob: Person, listen: Listen) -> None:
     listen(bob)
-    assert "bob" in ada.beat()
+    assert "bob" in ada.heartbeat()
 
 
-def test_who_comes_and_goes_is_told(ada, bob, eve, listen):
+def test_the_metrics_show_open_streams_and_their_process(bob: Person, listen: Listen) -> None:
+    def shown() -> bool:
+        site_metrics.forget()
+        text = site_metrics.exposition()
+        return b"\natrium_streams_open 2.0\n" in text and b"\natrium_events_processes 1.0\n" in text
+
+    listen(bob), listen(bob)
+    wait_until(shown)
+
+
+def test_streams_report_who_comes_online_and_goes_offline(
+    ada: Person, bob: Person, eve: Person, listen: Listen
+) -> None:
     his = listen(bob)
-    ada.beat()
-    his.wait_for(lambda: "ada" in names(his))
+    ada.heartbeat()
+    his.wait_for(lambda: "ada" in online_names(his))
     [entry] = [each for data in his.of("presence") for each in data["online"] if each["username"] == "ada"]
     assert entry["usercode"] == ada.code
     assert entry["image"] is None
     assert entry["last_seen"].endswith("Z")
-    redis_client().zadd(wire.ONLINE, {str(ada.user.pk): time.time() - wire.WINDOW - 1})
-    his.wait_for(lambda: ada.code in gone(his))
+    redis_client().zadd(redis_keys.ONLINE, {str(ada.user.pk): time.time() - redis_keys.ONLINE_SECONDS - 1})
+    his.wait_for(lambda: ada.code in offline_codes(his))
 
 
-def test_somebody_who_is_looked_at_in_the_midst_of_a_heartbeat_is_told_of_all_the_same(ada, bob, eve, listen):
+def test_a_user_is_reported_even_if_a_check_falls_between_the_two_steps_of_a_heartbeat(
+    ada: Person, bob: Person, eve: Person, listen: Listen
+) -> None:
     his = listen(bob)
-    presence.keep_cards(people.cards([ada.user.pk]))
-    redis_client().zadd(wire.ONLINE, {str(each.user.pk): time.time() for each in (ada, eve)})
-    redis_client().publish(wire.CHANNEL, "presence")
-    his.wait_for(lambda: "ada" in names(his))
-    eve.beat()
-    his.wait_for(lambda: "eve" in names(his))
+    presence.cache_cards(cards.load_cards([ada.user.pk]))
+    redis_client().zadd(redis_keys.ONLINE, {str(each.user.pk): time.time() for each in (ada, eve)})
+    redis_client().publish(redis_keys.CHANNEL, "presence")
+    his.wait_for(lambda: "ada" in online_names(his))
+    eve.heartbeat()
+    his.wait_for(lambda: "eve" in online_names(his))
 
 
-def test_presence_does_not_disturb_where_one_left_off(ada, bob, eve, listen):
+def test_presence_events_do_not_change_the_position_to_resume_from(
+    ada: Person, bob: Person, eve: Person, listen: Listen
+) -> None:
     his = listen(bob)
     ada.send("one", bob)
     his.wait_for(his.bodies)
-    eve.beat()
-    his.wait_for(lambda: "eve" in names(his))
+    eve.heartbeat()
+    his.wait_for(lambda: "eve" in online_names(his))
     last = his.last_id
     his.close()
     ada.send("two", bob)
@@ -68,28 +89,32 @@ def test_presence_does_not_disturb_where_one_left_off(ada, bob, eve, listen):
     assert again.bodies() == ["two"]
 
 
-def test_a_blocked_person_hears_nothing_of_who_has_blocked_them(ada, bob, eve, listen):
+def test_a_blocked_user_gets_no_presence_of_the_user_who_blocked_them(
+    ada: Person, bob: Person, eve: Person, listen: Listen
+) -> None:
     assert bob.client.post(f"{BLOCKS}{eve.code}/").status_code == 201
     hers = listen(eve)
-    bob.beat()
-    ada.beat()
-    hers.wait_for(lambda: "ada" in names(hers))
-    assert "bob" not in names(hers)
+    bob.heartbeat()
+    ada.heartbeat()
+    hers.wait_for(lambda: "ada" in online_names(hers))
+    assert "bob" not in online_names(hers)
 
 
-def test_a_block_is_an_absence_at_once_and_its_end_a_return(bob, eve, listen):
+def test_blocking_and_unblocking_change_the_blocked_users_presence_list_at_once(
+    bob: Person, eve: Person, listen: Listen
+) -> None:
     hers = listen(eve)
-    bob.beat()
-    hers.wait_for(lambda: names(hers).count("bob") == 1)
+    bob.heartbeat()
+    hers.wait_for(lambda: online_names(hers).count("bob") == 1)
     bob.client.post(f"{BLOCKS}{eve.code}/")
-    hers.wait_for(lambda: gone(hers) == [bob.code])
+    hers.wait_for(lambda: offline_codes(hers) == [bob.code])
     bob.client.delete(f"{BLOCKS}{eve.code}/")
-    hers.wait_for(lambda: names(hers).count("bob") == 2)
+    hers.wait_for(lambda: online_names(hers).count("bob") == 2)
 
 
-def test_many_at_once_are_told_in_one_word(ada, bob, listen):
+def test_many_changes_at_once_are_one_refresh_event(ada: Person, bob: Person, listen: Listen) -> None:
     his = listen(bob)
     now = time.time()
-    presence.keep_cards({10**9 + n: people.card(str(n), f"person{n}", None) for n in range(150)})
-    redis_client().zadd(wire.ONLINE, {str(10**9 + n): now for n in range(150)})
+    presence.cache_cards({10**9 + n: cards.user_card(str(n), f"person{n}", None) for n in range(150)})
+    redis_client().zadd(redis_keys.ONLINE, {str(10**9 + n): now for n in range(150)})
     his.wait_for(lambda: any(data.get("refresh") for data in his.of("presence")))

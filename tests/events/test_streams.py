@@ -1,22 +1,29 @@
+"""Event streams: who gets which event, resuming, and the end of a stream."""
+
 import socket
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from accounts import tokens
-from config import events
-from config.caching import redis_client
-from messaging import services
+from accounts.models import User
+from accounts.signals import account_deactivated
+from config.cache.redis import redis_client
+from config.realtime import events
+from messaging.services import receipts
 
-from ..conftest import Client
+from ..accounts.helpers import cookie_client_for
+from ..conftest import Client, without_redis
 from ..messaging.people import Person
 from ..waiting import wait_until
-from .conftest import streams, ticket
+from .conftest import Listen, streams, ticket
 
 EVENTS = "/api/v1/events/"
 
 
-def test_a_message_reaches_both_ends_and_nobody_else(ada, bob, eve, listen):
+def test_a_message_is_sent_to_sender_and_recipient_only(ada: Person, bob: Person, eve: Person, listen: Listen) -> None:
     hers, his, other = listen(ada), listen(bob), listen(eve)
     sent = ada.send("Lunch at one?", bob)
     his.wait_for(his.bodies)
@@ -29,7 +36,7 @@ def test_a_message_reaches_both_ends_and_nobody_else(ada, bob, eve, listen):
     assert other.bodies() == ["Yes"]
 
 
-def test_every_event_has_an_id_of_its_own(ada, bob, listen):
+def test_event_ids_are_unique(ada: Person, bob: Person, listen: Listen) -> None:
     his = listen(bob)
     for n in range(5):
         ada.send(str(n), bob)
@@ -39,7 +46,9 @@ def test_every_event_has_an_id_of_its_own(ada, bob, listen):
     assert all(ids)
 
 
-def test_reading_is_told_to_the_sender_and_the_readers_other_window(ada, bob, listen):
+def test_a_read_event_is_sent_to_the_sender_and_the_readers_other_streams(
+    ada: Person, bob: Person, listen: Listen
+) -> None:
     sent = ada.send("Hello", bob)
     hers, his = listen(ada), listen(bob)
     bob.client.post(f"/api/v1/messages/{sent['id']}/read/")
@@ -50,7 +59,7 @@ def test_reading_is_told_to_the_sender_and_the_readers_other_window(ada, bob, li
     assert his.of("read") == [{"reader": reader, "from": sent["id"], "up_to": sent["id"], "unread": 0}]
 
 
-def test_a_client_that_comes_back_gets_what_it_missed_once(ada, bob, listen):
+def test_a_client_that_reconnects_gets_missed_events_once(ada: Person, bob: Person, listen: Listen) -> None:
     his = listen(bob)
     ada.send("before", bob)
     his.wait_for(his.bodies)
@@ -65,7 +74,9 @@ def test_a_client_that_comes_back_gets_what_it_missed_once(ada, bob, listen):
     assert not again.of("resync")
 
 
-def test_a_new_stream_begins_now_and_can_be_resumed_before_its_first_event(ada, bob, listen):
+def test_a_new_stream_has_no_past_events_and_can_be_resumed_before_its_first_event(
+    ada: Person, bob: Person, listen: Listen
+) -> None:
     ada.send("long ago", bob)
     his = listen(bob)
     assert his.events[0].kind == "ready"
@@ -77,13 +88,13 @@ def test_a_new_stream_begins_now_and_can_be_resumed_before_its_first_event(ada, 
     assert again.bodies() == ["missed"]
 
 
-def test_a_gap_that_is_too_old_is_said(ada, bob, listen):
+def test_a_gap_that_is_too_long_is_reported_by_a_resync(ada: Person, bob: Person, listen: Listen) -> None:
     his = listen(bob)
     ada.send("seen", bob)
     his.wait_for(his.bodies)
     last = his.last_id
     his.close()
-    for n in range(events.KEPT * 3):
+    for n in range(events.MAX_EVENTS * 3):
         events.publish([bob.user.pk], "note", {"n": n})
     again = listen(bob, last_event_id=last)
     assert again.events[0].kind == "resync"
@@ -93,12 +104,12 @@ def test_a_gap_that_is_too_old_is_said(ada, bob, listen):
 
 
 @pytest.mark.parametrize("nonsense", ["1-1", "9" * 90, "x", "1-1-otherepoch", "0-0-", "<script>"])
-def test_an_id_that_was_never_given_means_a_gap(bob, listen, nonsense):
+def test_an_unknown_event_id_means_a_resync(bob: Person, listen: Listen, nonsense: str) -> None:
     assert listen(bob, last_event_id=nonsense).events[0].kind == "resync"
 
 
 @pytest.mark.parametrize("place", [f"{10**14}-0", f"{10**40}-0", f"0-{10**40}", "٣-٣"])
-def test_a_place_that_is_no_id_of_redis_means_a_gap(ada, bob, listen, place):
+def test_a_position_that_redis_cannot_have_means_a_resync(ada: Person, bob: Person, listen: Listen, place: str) -> None:
     epoch = listen(bob).last_id.rpartition("-")[2]
     again = listen(bob, last_event_id=f"{place}-{epoch}".encode().decode("latin-1"))
     assert again.events[0].kind == "resync"
@@ -106,31 +117,32 @@ def test_a_place_that_is_no_id_of_redis_means_a_gap(ada, bob, listen, place):
     again.wait_for(again.bodies)
 
 
-def test_a_flushed_redis_is_noticed(ada, bob, listen):
+def test_a_flushed_redis_means_a_resync(ada: Person, bob: Person, listen: Listen) -> None:
     his = listen(bob)
     redis_client().flushdb()
-    his.wait_for(lambda: his.of("resync"), "the news that something may be missing")
+    his.wait_for(lambda: his.of("resync"), "a resync")
     ada.send("after", bob)
     his.wait_for(his.bodies)
     stale = his.events[0].id
     assert listen(bob, last_event_id=stale).events[0].kind == "resync"
 
 
-def test_an_event_published_while_redis_was_away_arrives_once(ada, bob, listen, monkeypatch):
+def test_an_event_published_during_an_outage_of_redis_arrives_once(
+    ada: Person, bob: Person, listen: Listen, settings: Any
+) -> None:
     his = listen(bob)
-    with monkeypatch.context() as patch:
-        patch.setattr("config.caching._rest_until", float("inf"))
-        ada.send("in the dark", bob)
+    with without_redis(settings):
+        ada.send("during the outage", bob)
     assert not his.bodies()
     wait_until(lambda: events.send_pending() == 1, what="the sweep that finds the event")
     his.wait_for(his.bodies)
     assert events.send_pending() == 0
-    ada.send("in the light", bob)
+    ada.send("after it", bob)
     his.wait_for(lambda: len(his.bodies()) == 2)
-    assert his.bodies() == ["in the dark", "in the light"]
+    assert his.bodies() == ["during the outage", "after it"]
 
 
-def test_the_sweep_repeats_nothing_that_was_sent(ada, bob, listen):
+def test_the_sweep_repeats_no_event(ada: Person, bob: Person, listen: Listen) -> None:
     his = listen(bob)
     ada.send("once", bob)
     wait_until(lambda: events.send_pending() == 1)
@@ -139,12 +151,12 @@ def test_the_sweep_repeats_nothing_that_was_sent(ada, bob, listen):
     assert his.bodies() == ["once", "twice"]
 
 
-def test_a_stream_marks_what_it_passed_on_as_delivered(ada, bob, listen):
+def test_a_message_that_a_stream_has_sent_is_marked_as_delivered(ada: Person, bob: Person, listen: Listen) -> None:
     listen(bob)
     sent = ada.send("Hello", bob)
 
-    def delivered():
-        services.note_deliveries()
+    def delivered() -> Any:
+        receipts.record_deliveries()
         return ada.history()[0]["recipients"][0]["delivered_at"]
 
     wait_until(delivered, timeout=10)
@@ -152,7 +164,7 @@ def test_a_stream_marks_what_it_passed_on_as_delivered(ada, bob, listen):
     assert ada.history()[0]["recipients"][0]["read_at"] is None
 
 
-def test_silence_is_broken_by_a_comment(bob, listen):
+def test_a_stream_without_events_sends_comments(bob: Person, listen: Listen) -> None:
     his = listen(bob)
     his.wait_for(lambda: his.comments, "a comment", timeout=17)
 
@@ -160,7 +172,9 @@ def test_silence_is_broken_by_a_comment(bob, listen):
 # --- The end of a stream ----------------------------------------------------------------------------------------------
 
 
-def test_signing_out_closes_the_streams_of_that_session_alone(events_url, api, user, listen, person):
+def test_signing_out_closes_only_the_streams_of_that_session(
+    events_url: str, api: Client, user: User, listen: Listen, person: Callable
+) -> None:
     session, access, refresh = tokens.start_session(user=user)
     client = Client()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {access}")
@@ -171,20 +185,51 @@ def test_signing_out_closes_the_streams_of_that_session_alone(events_url, api, u
     assert client.get(EVENTS).status_code == 401
 
 
-def test_a_client_that_leaves_is_forgotten(bob, listen, events_url):
+def test_a_stream_is_removed_when_its_client_disconnects(bob: Person, listen: Listen, events_url: str) -> None:
     his = listen(bob)
     assert streams(events_url) == 1
     his.close()
     wait_until(lambda: streams(events_url) == 0)
 
 
-def test_a_client_that_does_not_read_is_dropped(ada, bob, events_url, listen):
+def test_a_client_that_does_not_read_is_disconnected(ada: Person, bob: Person, events_url: str, listen: Listen) -> None:
     url = urlsplit(ticket(bob))
-    with socket.create_connection((url.hostname, url.port)) as lazy:
-        lazy.sendall(f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    with socket.create_connection((url.hostname, url.port)) as idle:
+        idle.sendall(f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         wait_until(lambda: streams(events_url) == 1)
         other = listen(ada)
         for _ in range(40):
             events.publish([bob.user.pk, ada.user.pk], "note", {"filler": "x" * 250_000})
-        other.wait_for(lambda: len(other.of("note")) == 40, "everything at the one who reads", timeout=20)
-        wait_until(lambda: streams(events_url) == 1, timeout=20, what="the other one dropped")
+        other.wait_for(lambda: len(other.of("note")) == 40, "all events at the client that reads", timeout=20)
+        wait_until(lambda: streams(events_url) == 1, timeout=20, what="the other client disconnected")
+
+
+def test_an_event_whose_body_was_deleted_is_a_resync(bob: Person, listen: Listen, settings: Any) -> None:
+    his = listen(bob)
+    last = his.last_id
+    his.close()
+    settings.EVENTS_MAX_BYTES = 50_000
+    for n in range(3):
+        events.publish([bob.user.pk], "note", {"n": n, "filler": "x" * 20_000})
+    again = listen(bob, last_event_id=last)
+    again.wait_for(lambda: len(again.of("note")) == 2)
+    assert [event.kind for event in again.events if event.kind != "presence"] == ["ready", "resync", "note", "note"]
+    assert [data["n"] for data in again.of("note")] == [1, 2]
+
+
+def test_deactivating_a_person_ends_streams_tokens_and_cookies_at_once(
+    bob: Person, listen: Listen, staff: User
+) -> None:
+    his, user = listen(bob), User.objects.get(usercode=bob.code)
+    browser, admin = cookie_client_for(user), cookie_client_for(staff)
+    told: list[User] = []
+    account_deactivated.connect(receiver := lambda user, **_: told.append(user))
+    assert (bob.client.get("/api/v1/auth/profile/").status_code, browser.get("/account/").status_code) == (200, 200)
+    form = {"username": user.username, "email": user.email, "first_name": "", "last_name": ""}  # not is_active
+    assert admin.post(f"/admin/accounts/user/{user.pk}/change/", form).status_code == 302
+    assert his.ended.wait(10)
+    assert bob.client.get("/api/v1/auth/profile/").status_code == 401
+    assert bob.client.get(EVENTS).status_code == 401
+    assert browser.get("/account/").status_code == 302
+    assert told == [user]
+    account_deactivated.disconnect(receiver)

@@ -1,6 +1,7 @@
-"""Every process and server killed under the traffic of people who write to each other.
+"""Every process and server is killed while people write to each other.
 
-What was acknowledged is in every recipient's history, once; and the streams hear of it without a hand laid on anything.
+Afterwards every acknowledged message is in each recipient's history once, and the streams receive it without manual
+action.
 """
 
 import http.client
@@ -17,7 +18,7 @@ import requests
 
 from ..events.streams import Event, Listener
 from ..waiting import wait_until
-from .house import House
+from .stack import Stack
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -33,37 +34,39 @@ print(json.dumps([[each.usercode, tokens.start_session(user=each)[1]] for each i
 
 
 class Person:
-    def __init__(self, house: House, usercode: str, access: str) -> None:
-        self.house, self.usercode = house, usercode
+    def __init__(self, stack: Stack, usercode: str, access: str) -> None:
+        self.stack, self.usercode = stack, usercode
         self.headers = {"Authorization": f"Bearer {access}"}
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {**self.headers, **options.pop("headers", {})}
-        return requests.request(method, f"{self.house.url}/api/v1/{path}", headers=headers, timeout=20, **options)
+        return requests.request(method, f"{self.stack.url}/api/v1/{path}", headers=headers, timeout=20, **options)
 
     def send(self, body: str, **target: Any) -> dict[str, Any]:
-        """Send as a good client does: with one key, again and again until there is an answer; returns the message."""
+        """Send with one key and retry until there is a response, like a correct client; returns the message."""
         key = str(uuid.uuid4())
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
-                answer = self.ask("POST", "messages/", json={"body": body, **target}, headers={"Idempotency-Key": key})
+                response = self.ask(
+                    "POST", "messages/", json={"body": body, **target}, headers={"Idempotency-Key": key}
+                )
             except requests.RequestException:
                 time.sleep(0.1)
                 continue
-            if answer.status_code == 201:
-                return answer.json()
-            assert answer.status_code == 503, answer.text
-            assert int(answer.headers["Retry-After"]) > 0
+            if response.status_code == 201:
+                return response.json()
+            assert response.status_code == 503, response.text
+            assert int(response.headers["Retry-After"]) > 0
             time.sleep(0.1)
-        raise AssertionError(f"{body} was not taken")
+        raise AssertionError(f"{body} was not accepted")
 
     def history(self, after: int = 0) -> list[dict[str, Any]]:
         messages: list[dict[str, Any]] = []
         while True:
-            answer = self.ask("GET", "messages/", params={"after": after, "page_size": 200})
-            assert answer.status_code == 200, answer.text
-            page = answer.json()["results"]
+            response = self.ask("GET", "messages/", params={"after": after, "page_size": 200})
+            assert response.status_code == 200, response.text
+            page = response.json()["results"]
             if not page:
                 return messages
             messages += page
@@ -72,33 +75,33 @@ class Person:
     def bodies(self) -> list[str]:
         return [message["body"] for message in self.history()]
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         assert self.ask("POST", "presence/").status_code == 200
 
     def listen(self, last_event_id: str = "") -> Listener:
-        answer = self.ask("GET", "events/", params={"last_event_id": last_event_id}, allow_redirects=False)
-        assert answer.status_code == 307, answer.text
-        return Listener(answer.headers["Location"])
+        response = self.ask("GET", "events/", params={"last_event_id": last_event_id}, allow_redirects=False)
+        assert response.status_code == 307, response.text
+        return Listener(response.headers["Location"])
 
 
-def move_in(house: House, count: int) -> list[Person]:
-    said = house.manage("shell", "--no-imports", "--command", TOKENS.replace("COUNT", f'"{count}"'))
-    return [Person(house, code, access) for code, access in json.loads(said.strip().splitlines()[-1])]
+def create_people(stack: Stack, count: int) -> list[Person]:
+    output = stack.manage("shell", "--no-imports", "--command", TOKENS.replace("COUNT", f'"{count}"'))
+    return [Person(stack, code, access) for code, access in json.loads(output.strip().splitlines()[-1])]
 
 
 class Follower:
-    """A good client of the events: comes back with the id it saw last, and fetches what it missed where told to."""
+    """A correct client of event streams: resumes after the last id, and fetches messages after ``resync``."""
 
     def __init__(self, person: Person) -> None:
         self.person = person
-        self.streamed: list[int] = []  # messages the stream has brought since the last resync
+        self.streamed: list[int] = []  # messages received since the last resync
         self.known: set[int] = set()
-        self.twice: set[int] = set()
+        self.duplicates: set[int] = set()
         self.streams = self.resyncs = 0
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self._follow, daemon=True)
         self.thread.start()
-        wait_until(lambda: self.streams, what="a first stream")
+        wait_until(lambda: self.streams, what="the first stream")
 
     def _follow(self) -> None:
         last_id = ""
@@ -111,21 +114,21 @@ class Follower:
                 self.stop.wait(0.1)
                 continue
             self.streams += 1
-            taken = 0
-            while not self.stop.is_set() and (taken < len(stream.events) or not stream.ended.wait(0.02)):
-                for event in stream.events[taken:]:
-                    self._take(event)
-                    taken, last_id = taken + 1, event.id
+            handled = 0
+            while not self.stop.is_set() and (handled < len(stream.events) or not stream.ended.wait(0.02)):
+                for event in stream.events[handled:]:
+                    self._handle(event)
+                    handled, last_id = handled + 1, event.id
             stream.close()
 
-    def _take(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         if event.kind == "resync":
             self.resyncs += 1
             self.streamed.clear()
             self._fetch()
         elif event.kind == "message":
             if event.data["id"] in self.streamed:
-                self.twice.add(event.data["id"])
+                self.duplicates.add(event.data["id"])
             self.streamed.append(event.data["id"])
             self.known.add(event.data["id"])
 
@@ -142,10 +145,10 @@ class Follower:
         self.thread.join(30)
 
 
-def write_while(people: list[Person], disturb: Callable[[], None]) -> dict[int, set[str]]:
-    """All write to all others, and now and then to everybody online, while ``disturb`` does its worst.
+def write_during(people: list[Person], disturb: Callable[[], None]) -> dict[int, set[str]]:
+    """Have everybody write to all others, and sometimes to everybody online, while ``disturb`` runs.
 
-    Returns what was acknowledged: each message's id, and the usercodes of its sender and recipients.
+    Returns the acknowledged messages: id -> usercodes of the sender and the recipients.
     """
     acknowledged: dict[int, set[str]] = {}
     failures: list[BaseException] = []
@@ -161,7 +164,7 @@ def write_while(people: list[Person], disturb: Callable[[], None]) -> dict[int, 
                     f"{person.usercode} {n}", **({"recipients": others} if n % 5 else {"broadcast": True})
                 )
                 acknowledged[sent["id"]] = {person.usercode, *(each["usercode"] for each in sent["recipients"])}
-        except BaseException as error:  # the thread's end is seen below
+        except BaseException as error:  # raised in the main thread below
             failures.append(error)
 
     threads = [threading.Thread(target=write, args=(person,)) for person in people]
@@ -177,113 +180,113 @@ def write_while(people: list[Person], disturb: Callable[[], None]) -> dict[int, 
     return acknowledged
 
 
-def everything_arrived_once(people: list[Person], acknowledged: dict[int, set[str]]) -> None:
+def assert_everything_arrived_once(people: list[Person], acknowledged: dict[int, set[str]]) -> None:
     for person in people:
         history = [message["id"] for message in person.history()]
-        assert len(history) == len(set(history)), "nothing twice"
+        assert len(history) == len(set(history)), "no duplicates"
         assert set(history) == {pk for pk, concerned in acknowledged.items() if person.usercode in concerned}
 
 
-def test_every_process_and_server_killed_under_traffic(house):
-    processes = {role: house.start(role) for role in ("web", "events", "worker", "beat")}
-    people = move_in(house, 3)
+def test_no_message_is_lost_when_processes_and_servers_are_killed(stack: Stack) -> None:
+    processes = {role: stack.start(role) for role in ("web", "events", "worker", "beat")}
+    people = create_people(stack, 3)
     followers = [Follower(person) for person in people]
     resumed: list[list[int]] = []
 
-    def streams():
+    def streams() -> int:
         return sum(follower.streams for follower in followers)
 
-    def disturb():
+    def disturb() -> None:
         for role in ("events", "worker", "valkey", "postgres", "web", "worker", "events"):
-            time.sleep(0.5)  # traffic, not waiting
+            time.sleep(0.5)  # let traffic pass between two kills
             before = streams()
             if role in processes:
-                house.kill(processes[role])
-                processes[role] = house.start(role)
+                stack.kill(processes[role])
+                processes[role] = stack.start(role)
             else:
-                house.servers.kill(role)
+                stack.servers.kill(role)
                 time.sleep(0.5)
-                house.servers.revive(role)
+                stack.servers.restart(role)
             if role in ("events", "valkey"):
-                wait_until(lambda n=before: streams() >= n + 3, what="every client back on its stream")
+                wait_until(lambda n=before: streams() >= n + 3, what="every client to reconnect")
             if role == "events":
                 resumed.append([follower.resyncs for follower in followers])
 
     try:
-        acknowledged = write_while(people, disturb)
+        acknowledged = write_during(people, disturb)
         assert len(acknowledged) >= 120
         assert any(len(concerned) == 3 for concerned in acknowledged.values())
         unfinished = "SELECT 1 FROM messaging_broadcastbatch WHERE done_at IS NULL"
-        wait_until(lambda: not house.sql(unfinished), timeout=60, what="every broadcast fanned out")
-        everything_arrived_once(people, acknowledged)
-        bodies = house.sql("SELECT count(*), count(DISTINCT body) FROM messaging_message")
-        assert bodies == [(len(acknowledged), len(acknowledged))], (
-            "nothing sent twice, nothing that was not acknowledged"
-        )
+        wait_until(lambda: not stack.sql(unfinished), timeout=60, what="the fan-out of every broadcast")
+        assert_everything_arrived_once(people, acknowledged)
+        bodies = stack.sql("SELECT count(*), count(DISTINCT body) FROM messaging_message")
+        assert bodies == [(len(acknowledged), len(acknowledged))], "every message is stored once and was acknowledged"
         for follower in followers:
             mine = {pk for pk, concerned in acknowledged.items() if follower.person.usercode in concerned}
-            wait_until(lambda known=follower.known, all_=mine: known == all_, what="every message known to the client")
-            assert not follower.twice
-        assert resumed[0] == [0, 0, 0], "while Redis lives, streams are resumed whole"
+            wait_until(lambda known=follower.known, all_=mine: known == all_, what="the client to know every message")
+            assert not follower.duplicates
+        assert resumed[0] == [0, 0, 0], "streams resume without a gap while Redis is up"
     finally:
         for follower in followers:
             follower.close()
 
 
-def test_a_worker_killed_in_a_broadcast_leaves_it_to_the_next(house):
-    house.start("web")
-    people = move_in(house, 4)
+@pytest.mark.slow
+def test_a_broadcast_survives_a_killed_worker(stack: Stack) -> None:
+    stack.start("web")
+    people = create_people(stack, 4)
     for person in people:
-        person.beat()
-    # The fan-out stands still in its transaction until the worker is dead.
-    gate = house.connect()
-    with gate.cursor() as cursor:
+        person.heartbeat()
+    # This lock blocks the fan-out inside its transaction until the worker is dead.
+    blocker = stack.connect()
+    with blocker.cursor() as cursor:
         cursor.execute("BEGIN; LOCK TABLE messaging_messagerecipient IN EXCLUSIVE MODE")
     people[0].send("to everybody", broadcast=True)
-    worker = house.start("worker")
-    house.start("beat")
+    worker = stack.start("worker")
+    stack.start("beat")
     waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%messagerecipient%%'"
-    wait_until(lambda: house.sql(waiting), timeout=60, what="a worker in the midst of the fan-out")
-    house.kill(worker)
-    gate.close()
-    house.start("worker")
-    wait_until(lambda: house.sql("SELECT 1 FROM messaging_broadcastbatch WHERE done_at IS NOT NULL"), timeout=60)
-    assert house.sql("SELECT count(*), count(DISTINCT recipient_id) FROM messaging_messagerecipient") == [(3, 3)]
+    wait_until(lambda: stack.sql(waiting), timeout=60, what="a worker inside the fan-out")
+    stack.kill(worker)
+    blocker.close()
+    stack.start("worker")
+    wait_until(lambda: stack.sql("SELECT 1 FROM messaging_broadcastbatch WHERE done_at IS NOT NULL"), timeout=60)
+    assert stack.sql("SELECT count(*), count(DISTINCT recipient_id) FROM messaging_messagerecipient") == [(3, 3)]
     for person in people:
         assert person.bodies() == ["to everybody"]
 
 
-def test_streams_catch_up_after_redis_and_the_events_process_were_killed(house):
-    house.start("web")
-    events = house.start("events")
-    house.start("worker")
-    house.start("beat")
-    ada, bob = move_in(house, 2)
-    wait_until(lambda: listening(bob), what="a first stream")
+@pytest.mark.slow
+def test_streams_catch_up_after_redis_and_the_events_process_are_killed(stack: Stack) -> None:
+    stack.start("web")
+    events = stack.start("events")
+    stack.start("worker")
+    stack.start("beat")
+    ada, bob = create_people(stack, 2)
+    wait_until(lambda: listening(bob), what="the first stream")
     stream = bob.listen()
     ada.send("one", recipients=[bob.usercode])
     stream.wait_for(stream.bodies)
 
-    # The events process dies: what comes meanwhile is there when the client is back.
-    house.kill(events)
+    # The events process dies. What was sent in the meantime arrives after reconnecting.
+    stack.kill(events)
     assert stream.ended.wait(10)
     ada.send("two", recipients=[bob.usercode])
-    house.start("events")
+    stack.start("events")
     wait_until(lambda: listening(bob), what="a stream after the restart")
     stream = bob.listen(stream.last_id)
     stream.wait_for(lambda: stream.bodies() == ["two"])
 
-    # Redis dies, with what was written while it was away: the stream ends, and its successor says what to do.
-    house.servers.kill("valkey")
+    # Redis dies. The stream ends, and the next one starts with resync or delivers the message.
+    stack.servers.kill("valkey")
     ada.send("three", recipients=[bob.usercode])
     assert stream.ended.wait(15)
     assert bob.ask("GET", "events/", allow_redirects=False).status_code == 503
-    house.servers.revive("valkey")
+    stack.servers.restart("valkey")
     wait_until(lambda: listening(bob), what="a stream after Redis is back")
     stream = bob.listen(stream.last_id)
     assert stream.events[0].kind == "resync" or stream.bodies() == ["three"]
     assert bob.bodies() == ["one", "two", "three"]
-    # The sweep brings what could not be told then, and what comes now is told at once.
+    # The sweep delivers the event that could not be sent, and new events arrive at once.
     ada.send("four", recipients=[bob.usercode])
     stream.wait_for(lambda: stream.bodies()[-1:] == ["four"])
     assert len(stream.bodies()) == len(set(stream.bodies()))

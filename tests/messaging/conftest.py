@@ -1,15 +1,13 @@
-from collections.abc import Callable
-
 import pytest
 
 from ..conftest import Client
 from ..factories import UserFactory
-from .people import Person
+from .people import NewPerson, Person
 
 
 @pytest.fixture
-def person(api: Client) -> Callable[[str], Person]:
-    """``person("ada")`` makes somebody of that name, and signs them in."""
+def person(api: Client) -> NewPerson:
+    """Create users with a signed-in client: ``person("ada")``."""
 
     def make(username: str) -> Person:
         user = UserFactory(username=username)
@@ -19,16 +17,16 @@ def person(api: Client) -> Callable[[str], Person]:
 
 
 @pytest.fixture
-def ada(person: Callable) -> Person:
+def ada(person: NewPerson) -> Person:
     return person("ada")
 
 
 @pytest.fixture
-def bob(person: Callable) -> Person:
+def bob(person: NewPerson) -> Person:
     return person("bob")
 
 
 @pytest.fixture
-def eve(person: Callable) -> Person:
-    """A stranger to what the others write each other."""
+def eve(person: NewPerson) -> Person:
+    """A user who takes no part in the others' conversations."""
     return person("eve")

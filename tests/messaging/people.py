@@ -1,5 +1,6 @@
-"""People who write to each other."""
+"""Users who write to each other."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from accounts.models import User
@@ -10,7 +11,7 @@ URL = "/api/v1/messages/"
 
 
 class Person(NamedTuple):
-    """Somebody with a client that is signed in as them."""
+    """A user with a signed-in client."""
 
     user: User
     client: Client
@@ -20,7 +21,7 @@ class Person(NamedTuple):
         return self.user.usercode
 
     def send(self, body: str, *to: "Person", **options: Any) -> dict[str, Any]:
-        """Send to these people, or broadcast to whoever is online when nobody is named; returns the message."""
+        """Send to these people, or broadcast if none are given; returns the message."""
         target = {"recipients": [person.code for person in to]} if to else {"broadcast": True}
         answer = self.client.post(URL, {"body": body, **target}, format="json", **options)
         assert answer.status_code == 201, answer.content
@@ -37,8 +38,11 @@ class Person(NamedTuple):
     def unread(self) -> int:
         return self.client.get(f"{URL}unread/").json()["total"]
 
-    def beat(self) -> list[str]:
-        """A heartbeat; returns the usernames that are online."""
+    def heartbeat(self) -> list[str]:
+        """Send a heartbeat; returns the usernames of everybody online."""
         answer = self.client.post("/api/v1/presence/")
         assert answer.status_code == 200, answer.content
         return [each["username"] for each in answer.json()["online"]]
+
+
+NewPerson = Callable[[str], Person]  # the fixture ``person``

@@ -2,35 +2,38 @@ import pytest
 from django.test import Client as PageClient
 from django.urls import reverse
 
-from messaging.models import Block, BroadcastBatch, Message, MessageRecipient
+from accounts.models import Block, User
+from messaging.models import BroadcastBatch, Message, MessageRecipient
+
+from .people import Person
 
 
 @pytest.fixture
-def office(staff):
+def staff_client(staff: User) -> PageClient:
     client = PageClient()
     client.force_login(staff, backend="accounts.backends.EmailOrUsernameBackend")
     return client
 
 
-def test_staff_see_who_wrote_when_and_how_much_but_not_what(office, ada, bob):
-    bob.beat()
+def test_staff_see_senders_times_and_sizes_but_no_text(staff_client: PageClient, ada: Person, bob: Person) -> None:
+    bob.heartbeat()
     sent = ada.send("a secret between us", bob)
-    ada.send("a secret of everybody")
+    ada.send("a secret broadcast")
     ada.client.post(f"/api/v1/blocks/{bob.code}/")
     for model in (Message, MessageRecipient, BroadcastBatch, Block):
-        name = model._meta.model_name
-        page = office.get(reverse(f"admin:messaging_{name}_changelist"))
+        name = f"{model._meta.app_label}_{model._meta.model_name}"
+        page = staff_client.get(reverse(f"admin:{name}_changelist"))
         assert page.status_code == 200
         assert b"secret" not in page.content
         row = model.objects.first()
-        page = office.get(reverse(f"admin:messaging_{name}_change", args=[row.pk]))
+        page = staff_client.get(reverse(f"admin:{name}_change", args=[row.pk]))
         assert page.status_code == 200
         assert b"secret" not in page.content
-    page = office.get(reverse("admin:messaging_message_changelist"), {"q": "ada"})
+    page = staff_client.get(reverse("admin:messaging_message_changelist"), {"q": "ada"})
     assert f"{len(sent['body'])} characters" in page.content.decode()
 
 
-def test_what_one_wrote_and_got_is_in_the_export(ada, bob, eve):
+def test_the_data_export_contains_sent_and_received_messages(ada: Person, bob: Person, eve: Person) -> None:
     ada.send("to bob", bob)
     bob.send("to ada", ada)
     eve.send("to bob alone", bob)

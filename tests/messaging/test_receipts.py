@@ -1,14 +1,16 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 
 from messaging.models import Message
+from messaging.services.broadcasts import fan_out_broadcasts
 
-from .people import URL
+from .people import URL, NewPerson, Person
 
 
-def test_the_sender_alone_sees_who_got_and_read_it(ada, bob, eve):
+def test_only_the_sender_sees_who_got_and_read_it(ada: Person, bob: Person, eve: Person) -> None:
     sent = ada.send("Hello", bob, eve)
     recipients = f"{URL}{sent['id']}/recipients/"
     rows = ada.client.get(recipients).json()["results"]
@@ -35,7 +37,7 @@ def test_the_sender_alone_sees_who_got_and_read_it(ada, bob, eve):
     ]
 
 
-def test_the_first_reading_is_the_one_that_counts(ada, bob):
+def test_reading_again_keeps_the_first_time(ada: Person, bob: Person) -> None:
     sent = ada.send("Hello", bob)
     bob.client.post(f"{URL}{sent['id']}/read/")
     first = bob.history()[0]["read_at"]
@@ -43,35 +45,35 @@ def test_the_first_reading_is_the_one_that_counts(ada, bob):
     assert bob.history()[0]["read_at"] == first
 
 
-def test_unread_counts_come_by_sender(ada, bob, eve):
+def test_unread_counts_are_listed_by_sender(ada: Person, bob: Person, eve: Person) -> None:
     for n in range(3):
         ada.send(str(n), bob)
     last = eve.send("from eve", bob)
-    answer = bob.client.get(f"{URL}unread/").json()
-    assert answer["total"] == 4
-    assert [(each["username"], each["usercode"], each["count"]) for each in answer["by_sender"]] == [
+    response = bob.client.get(f"{URL}unread/").json()
+    assert response["total"] == 4
+    assert [(each["username"], each["usercode"], each["count"]) for each in response["by_sender"]] == [
         ("eve", eve.code, 1),
         ("ada", ada.code, 3),
     ]
     assert bob.client.post(f"{URL}{last['id']}/read/").json() == {"unread": 3}
 
 
-def test_reading_up_to_a_message(ada, bob):
+def test_messages_up_to_one_are_marked_as_read(ada: Person, bob: Person) -> None:
     ids = [ada.send(str(n), bob)["id"] for n in range(5)]
-    answer = bob.client.post(f"{URL}read/", {"up_to": ids[2]}, format="json")
-    assert (answer.status_code, answer.json()) == (200, {"unread": 2})
+    response = bob.client.post(f"{URL}read/", {"up_to": ids[2]}, format="json")
+    assert (response.status_code, response.json()) == (200, {"unread": 2})
     assert bob.client.post(f"{URL}read/", {"up_to": ids[4]}, format="json").json() == {"unread": 0}
 
 
-def test_reading_one_persons_messages_leaves_the_others(ada, bob, eve):
+def test_reading_one_persons_messages_leaves_others_unread(ada: Person, bob: Person, eve: Person) -> None:
     ada.send("from ada", bob)
     last = eve.send("from eve", bob)
-    answer = bob.client.post(f"{URL}read/", {"up_to": last["id"], "with": ada.code}, format="json")
-    assert answer.json() == {"unread": 1}
+    response = bob.client.post(f"{URL}read/", {"up_to": last["id"], "with": ada.code}, format="json")
+    assert response.json() == {"unread": 1}
     assert bob.bodies(unread=True) == ["from eve"]
 
 
-def test_nobody_reads_for_somebody_else(ada, bob, eve):
+def test_nobody_can_mark_messages_of_others_as_read(ada: Person, bob: Person, eve: Person) -> None:
     sent = ada.send("Hello", bob)
     eve.client.post(f"{URL}read/", {"up_to": sent["id"]}, format="json")
     ada.client.post(f"{URL}{sent['id']}/read/")
@@ -81,11 +83,11 @@ def test_nobody_reads_for_somebody_else(ada, bob, eve):
 @pytest.mark.parametrize(
     "data", [{}, {"up_to": "x"}, {"up_to": -1}, {"up_to": 10**30}, {"up_to": None}, {"up_to": 1, "with": "ZZZZZZ"}, []]
 )
-def test_what_cannot_be_read_is_refused(ada, data):
+def test_invalid_read_requests_are_rejected(ada: Person, data: Any) -> None:
     assert ada.client.post(f"{URL}read/", data, format="json").status_code == 400
 
 
-def test_unread_needs_few_queries(ada, bob, person, django_assert_num_queries):
+def test_unread_needs_few_queries(ada: Person, bob: Person, person: NewPerson, django_assert_num_queries: Any) -> None:
     for n in range(5):
         person(f"p{n}").send("x", bob)
     with django_assert_num_queries(2):
@@ -95,7 +97,7 @@ def test_unread_needs_few_queries(ada, bob, person, django_assert_num_queries):
 # --- Deleting ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_message_taken_back_leaves_a_tombstone(ada, bob):
+def test_a_deleted_message_leaves_a_tombstone(ada: Person, bob: Person) -> None:
     sent = ada.send("Oops", bob)
     assert ada.client.delete(f"{URL}{sent['id']}/").status_code == 204
     for who in (ada, bob):
@@ -105,18 +107,41 @@ def test_a_message_taken_back_leaves_a_tombstone(ada, bob):
     assert ada.client.delete(f"{URL}{sent['id']}/").status_code == 204
 
 
-def test_only_the_sender_takes_a_message_back(ada, bob):
+def test_a_deleted_message_leaves_the_unread_counts(ada: Person, bob: Person) -> None:
+    sent = ada.send("Oops", bob)
+    ada.send("Still here", bob)
+    ada.client.delete(f"{URL}{sent['id']}/")
+    assert bob.unread() == 1
+    assert bob.bodies(unread=True) == ["Still here"]
+    [conversation] = bob.client.get("/api/v1/conversations/").json()["results"]
+    assert conversation["unread"] == 1
+    assert bob.client.post(f"{URL}{sent['id']}/read/").json() == {"unread": 1}
+    [tombstone] = [each for each in ada.history() if each["deleted_at"]]
+    assert tombstone["recipients"][0]["read_at"] is None
+
+
+def test_a_broadcast_deleted_before_its_fan_out_is_not_unread(ada: Person, bob: Person) -> None:
+    for each in (ada, bob):
+        each.heartbeat()
+    sent = ada.send("Oops")
+    ada.client.delete(f"{URL}{sent['id']}/")
+    assert fan_out_broadcasts() == 1
+    assert bob.unread() == 0
+    assert bob.bodies() == [""]
+
+
+def test_only_the_sender_can_delete_a_message(ada: Person, bob: Person) -> None:
     sent = ada.send("Mine", bob)
-    answer = bob.client.delete(f"{URL}{sent['id']}/")
-    assert answer.status_code == 403
-    assert answer.json()["errors"][0]["code"] == "not_the_sender"
+    response = bob.client.delete(f"{URL}{sent['id']}/")
+    assert response.status_code == 403
+    assert response.json()["errors"][0]["code"] == "not_the_sender"
     assert bob.bodies() == ["Mine"]
 
 
-def test_after_a_quarter_of_an_hour_it_stays(ada, bob):
+def test_a_message_cannot_be_deleted_after_15_minutes(ada: Person, bob: Person) -> None:
     sent = ada.send("Said", bob)
     Message.objects.update(created_at=Now() - timedelta(minutes=15, seconds=1))
-    answer = ada.client.delete(f"{URL}{sent['id']}/")
-    assert answer.status_code == 409
-    assert answer.json()["errors"][0]["code"] == "too_late"
+    response = ada.client.delete(f"{URL}{sent['id']}/")
+    assert response.status_code == 409
+    assert response.json()["errors"][0]["code"] == "too_late"
     assert bob.bodies() == ["Said"]

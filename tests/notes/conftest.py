@@ -1,4 +1,4 @@
-"""The four people whom every route of a note is asked by."""
+"""A note with an owner, an editor, a viewer and a stranger, each with a client."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +12,18 @@ from tests.factories import UserFactory
 
 from .factories import make_note, share
 
+Titles = Callable[[Any], list[str]]
+
 
 @pytest.fixture
 def note(user: User) -> Note:
-    """A note of ``user`` that nobody else sees."""
+    """A note that only ``user`` sees."""
     return make_note(user)
+
+
+@pytest.fixture
+def path(note: Note) -> str:
+    return f"/api/v1/notes/{note.pk}/"
 
 
 @pytest.fixture
@@ -26,16 +33,16 @@ def owner(signed_in: Client) -> Client:
 
 @pytest.fixture
 def editor_user(note: Note) -> User:
-    person = UserFactory()
-    share(note, person, Role.EDITOR)
-    return person
+    user = UserFactory()
+    share(note, user, Role.EDITOR)
+    return user
 
 
 @pytest.fixture
 def viewer_user(note: Note) -> User:
-    person = UserFactory()
-    share(note, person, Role.VIEWER)
-    return person
+    user = UserFactory()
+    share(note, user, Role.VIEWER)
+    return user
 
 
 @pytest.fixture
@@ -54,6 +61,6 @@ def stranger(api: Client) -> Client:
 
 
 @pytest.fixture
-def titles() -> Callable[[Any], list[str]]:
-    """The titles of a list's answer, in its order."""
+def titles() -> Titles:
+    """Return a function that lists the titles of a response."""
     return lambda response: [note["title"] for note in response.json()["results"]]

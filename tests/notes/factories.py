@@ -1,4 +1,4 @@
-"""Notes as the API makes them: through the services, so that every row they need is there."""
+"""Notes created by the services, with all rows that belong to them."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from factory.django import DjangoModelFactory
 
 from accounts.models import User
 from notes.models import Label, Membership, Note, Role
-from notes.services import content, sharing
+from notes.services import notes, sharing
 from tests.factories import UserFactory
 
 
@@ -20,10 +20,9 @@ class LabelFactory(DjangoModelFactory):
 
 
 def make_note(owner: User, **fields: Any) -> Note:
-    note = content.create_note(owner=owner, **{"title": "Groceries", "body": "for the weekend", **fields})
-    note.refresh_from_db()
-    return note
+    new = notes.create_note(owner=owner, **{"title": "Groceries", "body": "for the weekend", **fields})
+    return Note.objects.select_related("owner").get(pk=new.pk)
 
 
-def share(note: Note, person: User, role: Role = Role.VIEWER) -> Membership:
-    return sharing.share_note(by=note.owner, note_id=note.pk, usercode=person.usercode, role=role)
+def share(note: Note, user: User, role: Role = Role.VIEWER) -> Membership:
+    return sharing.share_note(by=note.owner, note_id=note.pk, usercode=user.usercode, role=role)

@@ -1,4 +1,6 @@
-"""Reads from Redis: quick, and never older than the last write of anybody who may write."""
+"""Reads from the cache are never older than the last write."""
+
+from typing import Any
 
 import pytest
 import redis
@@ -6,33 +8,32 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.backends import BACKEND
-from config import caching
+from accounts.models import User
+from config.cache import generations
+from notes.models import Note
+from tests.conftest import Client
 
+from .conftest import Titles
 from .factories import LabelFactory, make_note
 
 NOTES, LABELS = "/api/v1/notes/", "/api/v1/labels/"
 
 
-@pytest.fixture
-def path(note):
-    return f"{NOTES}{note.pk}/"
-
-
-def test_the_second_read_comes_from_redis(owner, note, django_assert_num_queries):
+def test_the_second_read_comes_from_the_cache(owner: Client, note: Note, django_assert_num_queries: Any) -> None:
     first = owner.get(NOTES)
-    with django_assert_num_queries(2):  # who asks, and which generation
+    with django_assert_num_queries(1):  # session and generation
         assert owner.get(NOTES).content == first.content
     assert owner.get(NOTES, headers={"If-None-Match": first["ETag"]}).status_code == 304
 
 
-def test_each_query_string_is_a_read_of_its_own(owner, user, note, titles):
+def test_each_query_string_is_cached_separately(owner: Client, user: User, note: Note, titles: Titles) -> None:
     make_note(user, title="Umbrella")
     assert titles(owner.get(f"{NOTES}?search=umbrella")) == ["Umbrella"]
     assert titles(owner.get(f"{NOTES}?search=groceries")) == ["Groceries"]
     assert len(titles(owner.get(NOTES))) == 2
 
 
-def test_nobody_gets_what_was_kept_for_another(owner, stranger, note, titles):
+def test_responses_are_cached_per_user(owner: Client, stranger: Client, note: Note, titles: Titles) -> None:
     assert titles(owner.get(NOTES)) == ["Groceries"]
     assert titles(stranger.get(NOTES)) == []
 
@@ -51,7 +52,7 @@ WRITES = {
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_no_read_is_older_than_ones_own_write(owner, path, write):
+def test_an_own_write_invalidates_the_cache(owner: Client, path: str, write: str) -> None:
     before = owner.get(NOTES).json(), owner.get(f"{NOTES}?state=all&search=gro").json(), owner.get(path).content
     assert WRITES[write](owner, path).status_code < 300
     after = owner.get(NOTES).json(), owner.get(f"{NOTES}?state=all&search=gro").json(), owner.get(path).content
@@ -61,7 +62,7 @@ def test_no_read_is_older_than_ones_own_write(owner, path, write):
 
 
 @pytest.mark.parametrize("write", ["patch", "put", "delete", "trash"])
-def test_no_read_is_older_than_a_collaborators_write(owner, viewer, path, write):
+def test_a_write_of_another_member_invalidates_the_cache(owner: Client, viewer: Client, path: str, write: str) -> None:
     for client in (owner, viewer):
         client.get(NOTES), client.get(path)
     before = viewer.get(NOTES).content, viewer.get(path).content
@@ -70,7 +71,9 @@ def test_no_read_is_older_than_a_collaborators_write(owner, viewer, path, write)
     assert viewer.get(path).content != before[1]
 
 
-def test_no_read_outlives_a_share_or_its_end(owner, viewer, viewer_user, path, titles):
+def test_sharing_and_removing_invalidate_the_cache(
+    owner: Client, viewer: Client, viewer_user: User, path: str, titles: Titles
+) -> None:
     assert titles(viewer.get(NOTES)) == ["Groceries"]
     owner.delete(f"{path}collaborators/{viewer_user.usercode}/")
     assert titles(viewer.get(NOTES)) == []
@@ -80,7 +83,9 @@ def test_no_read_outlives_a_share_or_its_end(owner, viewer, viewer_user, path, t
     assert titles(viewer.get(NOTES)) == ["Groceries"]
 
 
-def test_others_see_who_else_joins_and_leaves(owner, viewer, viewer_user, editor_user, api, path):
+def test_the_other_members_see_who_joins_and_leaves(
+    owner: Client, viewer: Client, viewer_user: User, editor_user: User, api: Client, path: str
+) -> None:
     editor = api.as_user(editor_user)
     assert len(viewer.get(path).json()["collaborators"]) == 2
     editor.delete(f"{path}collaborators/{editor_user.usercode}/")
@@ -89,12 +94,19 @@ def test_others_see_who_else_joins_and_leaves(owner, viewer, viewer_user, editor
     ]
 
 
-def test_a_username_changed_in_the_admin_shows_at_once_wherever_it_stands(
-    owner, user, viewer, viewer_user, stranger, path, staff, client
-):
+def test_a_username_changed_in_the_admin_shows_at_once_in_all_notes(
+    owner: Client,
+    user: User,
+    viewer: Client,
+    viewer_user: User,
+    stranger: Client,
+    path: str,
+    staff: User,
+    client: Client,
+) -> None:
     for each in (owner, viewer):
         each.get(NOTES), each.get(path), each.get(f"{path}collaborators/")
-    others = stranger.get(NOTES)["ETag"], caching.generation(f"notes:{staff.pk}")
+    others = stranger.get(NOTES)["ETag"], generations.current_generation(f"notes:{staff.pk}")
     client.force_login(staff, backend=BACKEND)
     for person, name in ((user, "Hypatia"), (viewer_user, "Synesius")):
         form = {"username": name, "email": person.email, "is_active": "on"}
@@ -105,26 +117,28 @@ def test_a_username_changed_in_the_admin_shows_at_once_wherever_it_stands(
             assert seen["owner"]["username"] == "Hypatia"
             assert [person["username"] for person in seen["collaborators"]] == ["Synesius"]
         assert each.get(f"{path}collaborators/").json()["results"][0]["username"] == "Synesius"
-    assert (stranger.get(NOTES)["ETag"], caching.generation(f"notes:{staff.pk}")) == others
+    assert (stranger.get(NOTES)["ETag"], generations.current_generation(f"notes:{staff.pk}")) == others
 
 
-def test_a_new_name_and_the_end_of_what_is_cached_are_one_commit(owner, viewer_user, path):
-    before = caching.generation(f"notes:{viewer_user.pk}")
+def test_a_new_username_and_the_invalidation_are_one_commit(owner: Client, viewer_user: User, path: str) -> None:
+    before = generations.current_generation(f"notes:{viewer_user.pk}")
     with transaction.atomic():
         viewer_user.username = "Synesius"
         viewer_user.save()
-        assert caching.generation(f"notes:{viewer_user.pk}") > before
+        assert generations.current_generation(f"notes:{viewer_user.pk}") > before
         transaction.set_rollback(True)
-    assert caching.generation(f"notes:{viewer_user.pk}") == before
+    assert generations.current_generation(f"notes:{viewer_user.pk}") == before
 
 
-def test_a_new_password_leaves_the_cached_notes_of_others_alone(owner, viewer_user, note, user):
-    before = caching.generation(f"notes:{user.pk}")
+def test_a_new_password_does_not_invalidate_the_notes_of_others(
+    owner: Client, viewer_user: User, note: Note, user: User
+) -> None:
+    before = generations.current_generation(f"notes:{user.pk}")
     viewer_user.save(update_fields=["password"])
-    assert caching.generation(f"notes:{user.pk}") == before
+    assert generations.current_generation(f"notes:{user.pk}") == before
 
 
-def test_labels_are_as_fresh(owner, user, path):
+def test_writes_of_labels_invalidate_the_cache(owner: Client, user: User, path: str) -> None:
     label = LabelFactory(owner=user, name="Home")
     owner.post(f"{path}labels/", {"label_ids": [label.pk]})
     assert owner.get(LABELS).json()["results"][0]["note_count"] == 1
@@ -136,14 +150,15 @@ def test_labels_are_as_fresh(owner, user, path):
     assert owner.get(LABELS).json()["results"][0]["note_count"] == 0
 
 
-def test_a_redis_that_was_emptied_costs_nothing(owner, note, titles):
+def test_reads_work_after_redis_was_flushed(owner: Client, note: Note, titles: Titles) -> None:
     owner.get(NOTES)
     redis.Redis.from_url(settings.REDIS_URL).flushdb()
     assert titles(owner.get(NOTES)) == ["Groceries"]
 
 
-def test_without_redis_notes_are_read_and_written(owner, note, path, settings, titles, monkeypatch):
-    monkeypatch.setattr(caching, "_client", redis.Redis.from_url("redis://127.0.0.1:1/0", socket_connect_timeout=0.2))
+def test_notes_are_read_and_written_without_redis(
+    owner: Client, note: Note, path: str, titles: Titles, redis_away: None
+) -> None:
     assert titles(owner.get(NOTES)) == ["Groceries"]
     assert owner.patch(path, {"title": "Shopping"}).status_code == 200
     assert titles(owner.get(NOTES)) == ["Shopping"]

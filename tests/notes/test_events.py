@@ -1,11 +1,14 @@
-"""What people hear of at once: a share, a change by another, a revoke."""
+"""Events about shared notes."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
+from accounts.models import User
 from config.models import OutgoingEvent
-from notes.models import Role
+from notes.models import Note, Role
+from tests.conftest import Client
 from tests.factories import UserFactory
 
 from .factories import LabelFactory, make_note, share
@@ -14,23 +17,25 @@ NOTES = "/api/v1/notes/"
 
 
 @pytest.fixture
-def heard():
-    """The events of a person since the last call: what happened to which note, and by whom."""
+def heard() -> Callable[[User], list[tuple[str, int, str]]]:
+    """Return a function that lists the new events of a user as (action, note id, usercode of the author)."""
     last: dict[int, int] = {}
 
-    def read(person):
-        rows = OutgoingEvent.objects.filter(user_ids__contains=[person.pk], kind="note", pk__gt=last.get(person.pk, 0))
-        news = []
+    def read(user: User) -> list[tuple[str, int, str]]:
+        rows = OutgoingEvent.objects.filter(user_ids__contains=[user.pk], kind="note", pk__gt=last.get(user.pk, 0))
+        events = []
         for row in rows.order_by("pk"):
-            last[person.pk] = row.pk
+            last[user.pk] = row.pk
             data = json.loads(row.data)
-            news.append((data["action"], data["id"], data["by"]))
-        return news
+            events.append((data["action"], data["id"], data["by"]))
+        return events
 
     return read
 
 
-def test_share_change_and_revoke_are_heard_by_those_they_concern(owner, user, api, note, heard):
+def test_members_get_events_when_a_note_is_shared_changed_or_revoked(
+    owner: Client, user: User, api: Client, note: Note, heard: Callable[[User], list[tuple[str, int, str]]]
+) -> None:
     friend, other = UserFactory(), UserFactory()
     share(note, other)
     assert heard(other) == [("shared", note.pk, user.usercode)]
@@ -49,7 +54,9 @@ def test_share_change_and_revoke_are_heard_by_those_they_concern(owner, user, ap
     assert [action for action, *_ in heard(other)] == ["trashed", "restored", "deleted"]
 
 
-def test_what_is_ones_own_or_failed_nobody_hears_of(owner, user, api, note, heard):
+def test_private_changes_and_failed_writes_send_no_events(
+    owner: Client, user: User, api: Client, note: Note, heard: Callable[[User], list[tuple[str, int, str]]]
+) -> None:
     friend = UserFactory()
     share(note, friend, Role.EDITOR)
     heard(friend)

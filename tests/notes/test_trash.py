@@ -1,41 +1,40 @@
-"""The trash: seven days, for everybody, and the owner's to decide."""
+"""The trash: owned by the owner, seen by all members, purged after seven days."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
-import pytest
 from django.db.models.functions import Now
 
+from accounts.models import User
 from notes.models import Membership, Note
+from notes.services.trash import purge_expired_trash
 from notes.tasks import purge_trash
+from tests.conftest import Client
 
+from .conftest import Titles
 from .factories import make_note, share
 
 NOTES = "/api/v1/notes/"
 
 
-@pytest.fixture
-def path(note):
-    return f"{NOTES}{note.pk}/"
-
-
-def test_trashing_says_when_the_note_will_be_purged(owner, path):
+def test_a_trashed_note_has_a_purge_date(owner: Client, path: str) -> None:
     answer = owner.post(f"{path}trash/")
     assert answer.status_code == 200
     note = answer.json()
-    lasts = datetime.fromisoformat(note["purge_at"]) - datetime.fromisoformat(note["trashed_at"])
-    assert (lasts, note["version"]) == (timedelta(days=7), 2)
+    delay = datetime.fromisoformat(note["purge_at"]) - datetime.fromisoformat(note["trashed_at"])
+    assert (delay, note["version"]) == (timedelta(days=7), 2)
     back = owner.post(f"{path}restore/").json()
     assert (back["trashed_at"], back["purge_at"], back["version"]) == (None, None, 3)
 
 
-def test_trash_and_restore_where_they_are_done_already_are_409(owner, path):
+def test_trashing_or_restoring_twice_is_409(owner: Client, path: str) -> None:
     assert owner.post(f"{path}restore/").json()["errors"][0]["code"] == "note_not_in_trash"
     owner.post(f"{path}trash/")
     again = owner.post(f"{path}trash/")
     assert (again.status_code, again.json()["errors"][0]["code"]) == (409, "note_in_trash")
 
 
-def test_the_trash_is_the_notes_and_everybody_sees_it(owner, viewer, path, titles):
+def test_all_members_see_a_note_in_the_trash(owner: Client, viewer: Client, path: str, titles: Titles) -> None:
     owner.post(f"{path}trash/")
     assert titles(viewer.get(NOTES)) == []
     assert titles(viewer.get(f"{NOTES}trashed/")) == ["Groceries"]
@@ -43,14 +42,16 @@ def test_the_trash_is_the_notes_and_everybody_sees_it(owner, viewer, path, title
     assert titles(viewer.get(NOTES)) == ["Groceries"]
 
 
-def test_what_is_in_the_trash_is_not_written_to(owner, editor, path):
+def test_a_trashed_note_cannot_be_edited(owner: Client, editor: Client, path: str) -> None:
     owner.post(f"{path}trash/")
     for client in (owner, editor):
         assert client.patch(path, {"title": "x"}).status_code == 409
     assert owner.post(f"{path}pin/").status_code == 200
 
 
-def test_emptying_the_trash_deletes_ones_own_alone(owner, user, viewer_user, api, note, titles):
+def test_emptying_the_trash_deletes_own_notes_only(
+    owner: Client, user: User, viewer_user: User, api: Client, note: Note, titles: Titles
+) -> None:
     theirs = make_note(viewer_user, title="theirs")
     share(theirs, user)
     friend = api.as_user(viewer_user)
@@ -63,7 +64,9 @@ def test_emptying_the_trash_deletes_ones_own_alone(owner, user, viewer_user, api
     assert owner.delete(f"{NOTES}trashed/").status_code == 204
 
 
-def test_the_purge_takes_what_is_a_week_old_with_its_memberships(owner, viewer, user, note, settings, titles):
+def test_the_purge_deletes_notes_after_seven_days(
+    owner: Client, viewer: Client, user: User, note: Note, settings: Any, titles: Titles
+) -> None:
     fresh, kept = make_note(user, title="fresh"), make_note(user, title="kept")
     for pk in (note.pk, fresh.pk):
         owner.post(f"{NOTES}{pk}/trash/")
@@ -78,11 +81,8 @@ def test_the_purge_takes_what_is_a_week_old_with_its_memberships(owner, viewer, 
     assert purge_trash() == 1
 
 
-def test_the_purge_works_in_batches(owner, user, monkeypatch):
-    from notes.services import content
-
-    monkeypatch.setattr(content, "PURGE_BATCH", 2)
+def test_the_purge_runs_in_batches(user: User) -> None:
     for n in range(5):
         make_note(user, title=str(n))
     Note.objects.update(trashed_at=Now() - timedelta(days=8))
-    assert purge_trash() == 5
+    assert purge_expired_trash(batch_size=2) == 5

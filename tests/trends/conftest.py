@@ -1,33 +1,41 @@
 import os
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
+from django.db.models import F
 
-from trends import importing, services
-from trends.models import ImportRun
+from accounts.models import User
+from tests.conftest import Client
+from trends.models import ImportRun, InboxFile
+from trends.services import import_runner, imports
 
 from .factories import DATA, upload
 
 IMPORTS = "/api/v1/trends/imports/"
 
+Drop = Callable[..., Path]
+Look = Callable[[], ImportRun]
 
-@pytest.fixture(autouse=True)
-def settles_at_once(settings: Any) -> None:
-    settings.TRENDS_SETTLE = 0
+
+class Send(Protocol):
+    client: Client
+
+    def __call__(self, content: bytes, name: str = "trends.csv", **fields: Any) -> dict[str, Any]: ...
 
 
 @pytest.fixture
-def drop(settings: Any) -> Callable[..., Path]:
-    """``drop(content, "name.csv")`` puts a file into the inbox; a name alone is that of a sample."""
+def drop(settings: Any) -> Drop:
+    """``drop(content, "name.csv")`` puts a file into the inbox; a name alone is that of a sample file."""
 
     def put(content: bytes | str, name: str = "trends.csv") -> Path:
         settings.TRENDS_INBOX.mkdir(parents=True, exist_ok=True)
         if isinstance(content, str):
             return Path(shutil.copy(DATA / content, settings.TRENDS_INBOX / content))
-        path = settings.TRENDS_INBOX / name
+        path: Path = settings.TRENDS_INBOX / name
         path.write_bytes(content)
         return path
 
@@ -35,30 +43,32 @@ def drop(settings: Any) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def look(db: None, django_capture_on_commit_callbacks: Any) -> Callable[[], ImportRun]:
-    """Look into the inbox and import what is there, as beat and a worker do; the newest run."""
+def look(db: None, django_capture_on_commit_callbacks: Any) -> Look:
+    """Import what is in the inbox and does not change for a minute, as beat and a worker do; returns the newest run."""
 
     def once() -> ImportRun:
         with django_capture_on_commit_callbacks(execute=True):
-            services.look_into_inbox()
-            importing.import_waiting()
+            imports.import_watched_folder()
+            InboxFile.objects.update(seen_at=F("seen_at") - timedelta(minutes=1))
+            imports.import_watched_folder()
+            import_runner.import_waiting()
         return ImportRun.objects.order_by("-pk").first()
 
     return once
 
 
 @pytest.fixture
-def send(api: Any, staff: Any) -> Callable[..., Any]:
-    """``send(content)`` uploads a file as staff, has it imported, and returns the run as the API tells it."""
+def send(api: Client, staff: User) -> Send:
+    """``send(content)`` uploads a file as staff and imports it; returns the run as the API shows it."""
     client = api.as_user(staff)
 
     def post(content: bytes, name: str = "trends.csv", **fields: Any) -> dict[str, Any]:
-        answer = client.post(IMPORTS, {"file": upload(content, name), **fields}, format="multipart")
-        assert answer.status_code == 202, answer.content
-        if answer.json()["dry_run"]:
-            return answer.json()
-        importing.import_waiting()
-        return client.get(f"{IMPORTS}{answer.json()['id']}/").json()
+        response = client.post(IMPORTS, {"file": upload(content, name), **fields}, format="multipart")
+        assert response.status_code == 202, response.content
+        if response.json()["dry_run"]:
+            return response.json()
+        import_runner.import_waiting()
+        return client.get(f"{IMPORTS}{response.json()['id']}/").json()
 
     post.client = client
     return post

@@ -7,7 +7,7 @@ import factory
 from django.core.files.uploadedfile import SimpleUploadedFile
 from factory.django import DjangoModelFactory
 
-from trends.columns import COLUMNS, HEADINGS
+from trends.files.columns import COLUMNS, HEADINGS
 from trends.models import Trend
 
 DATA = Path(__file__).resolve().parent.parent / "data"

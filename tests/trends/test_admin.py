@@ -1,16 +1,21 @@
-"""The admin: import and export buttons that go the same way as everything else, and pages for every table."""
+"""The admin: import and export use the same services as the API, and every table has its pages."""
 
 import io
+from typing import Any
 
 import openpyxl
 import pytest
+from django.test import Client as DjangoClient
 from django.urls import reverse
 
+from accounts.models import User
+from tests.conftest import Client
 from tests.factories import UserFactory
-from trends import importing
 from trends.models import ImportRun, Trend
+from trends.services import import_runner
 
-from .factories import TrendFactory, sample, stored, upload, values
+from .conftest import Send
+from .factories import TrendFactory, csv_bytes, sample, stored, upload, values
 from .test_exports import body
 
 pytestmark = pytest.mark.django_db
@@ -18,25 +23,27 @@ IMPORT, PROCESS = "/admin/trends/trend/import/", "/admin/trends/trend/process_im
 
 
 @pytest.fixture
-def desk(client, staff):
+def desk(client: DjangoClient, staff: User) -> DjangoClient:
     client.force_login(staff, backend="accounts.backends.EmailOrUsernameBackend")
     return client
 
 
-def preview(desk, content: bytes, name="trends.csv"):
-    return desk.post(IMPORT, {"import_file": upload(content, name), "format": "0", "resource": "0"})
+def preview(desk: DjangoClient, content: bytes, name: str = "trends.csv", mode: str = "add") -> Any:
+    return desk.post(IMPORT, {"import_file": upload(content, name), "format": "0", "resource": "0", "mode": mode})
 
 
-def confirm(desk, page):
+def confirm(desk: DjangoClient, page: Any) -> Any:
     return desk.post(PROCESS, page.context["confirm_form"].initial)
 
 
-@pytest.mark.django_db(transaction=True)  # as it is outside of tests: no transaction around the request
+@pytest.mark.django_db(transaction=True)  # like a real request: without a transaction around it
 @pytest.mark.parametrize(
     "name, total, created, duplicates, rejected",
     [("trends_sample.csv", 72, 72, 0, 0), ("trends_messy.csv", 62, 57, 1, 4), ("trends_other_order.csv", 20, 20, 0, 0)],
 )
-def test_a_sample_comes_out_as_by_any_other_way(desk, staff, name, total, created, duplicates, rejected):
+def test_a_sample_is_imported_with_the_same_result_as_by_the_api(
+    desk: DjangoClient, staff: User, name: str, total: int, created: int, duplicates: int, rejected: int
+) -> None:
     page = preview(desk, sample(name), name)
     report = page.context["result"].report
     assert (report.total_rows, report.created, report.duplicates, report.rejected) == (
@@ -45,38 +52,67 @@ def test_a_sample_comes_out_as_by_any_other_way(desk, staff, name, total, create
     assert not Trend.objects.exists()
     assert not ImportRun.objects.exists()
 
-    answer = confirm(desk, page)
+    response = confirm(desk, page)
     run = ImportRun.objects.get()
-    assert answer["Location"] == reverse("admin:trends_importrun_change", args=[run.pk])
+    assert response["Location"] == reverse("admin:trends_importrun_change", args=[run.pk])
     assert (run.origin, run.name, run.uploaded_by, run.status) == ("admin", name, staff, "queued")
-    importing.import_waiting()
+    import_runner.import_waiting()
     run.refresh_from_db()
     assert (run.total_rows, run.created, run.duplicates, run.rejected) == (total, created, duplicates, rejected)
     assert Trend.objects.count() == created
-    assert confirm(desk, page)["Location"] == IMPORT, "a preview is confirmed once"
+    assert confirm(desk, page)["Location"] == IMPORT, "a preview can be confirmed once"
 
 
-def test_a_preview_tells_the_bad_rows_and_a_bad_file_cannot_be_confirmed(desk):
+def test_a_preview_lists_invalid_rows_and_a_rejected_file_cannot_be_confirmed(desk: DjangoClient) -> None:
     page = preview(desk, sample("trends_messy.csv"))
     assert "This must be one of Low, Medium, High." in page.content.decode()
     assert "Confirm import" in page.content.decode()
     page = preview(desk, sample("trends_over_limit.csv"))
-    assert "8 of 40 rows are bad" in page.content.decode()
+    assert "8 of 40 rows are invalid" in page.content.decode()
     assert "confirm_form" not in page.context
     assert "Confirm import" not in page.content.decode()
 
 
-def test_a_preview_leaves_no_file_behind(desk, settings):
+def test_a_preview_of_an_update_lists_new_trends_and_updated_ones_with_old_and_new_values(
+    desk: DjangoClient, send: Send
+) -> None:
+    rows = [values(macrotrend=name, total_count_of_publications=10) for name in ("same", "grown", "twice")]
+    send(csv_bytes(*rows))
+    send(csv_bytes({**rows[2], "total_count_of_publications": 11}))
+    later = [{**row, "total_count_of_publications": 25, "technology_readiness_level": ""} for row in rows[1:]]
+    page = preview(desk, csv_bytes(rows[0], *later, values(macrotrend="<b>new")), mode="update")
+    report = page.context["result"].report
+    assert (report.created, report.updated, report.duplicates) == (1, 2, 1)
+    grown, twice = page.context["result"].updated_trends
+    changed = [(each["old"], each["new"]) for each in grown["columns"] if each["is_changed"]]
+    assert (grown["macrotrend"], grown["merged"], changed) == ("grown", 0, [("10", "25"), ("Pilot", "unknown")])
+    assert (twice["macrotrend"], twice["merged"], twice["columns"][0]["old"]) == ("twice", 1, "11")
+    text = page.content.decode()
+    assert '<del>10</del> → <ins class="font-semibold">25</ins>' in text
+    assert "&lt;b&gt;new" in text and "<b>new" not in text
+    assert Trend.objects.filter(total_count_of_publications=25).count() == 0
+
+
+@pytest.mark.parametrize("mode", ["add", "update"])
+def test_a_preview_lists_the_first_new_trends(desk: DjangoClient, mode: str) -> None:
+    rows = [values(macrotrend=f"Trend {n}") for n in range(60)]
+    page = preview(desk, csv_bytes(rows[0], *rows), mode=mode)
+    names = [trend["macrotrend"] for trend in page.context["result"].report.created_trends]
+    assert len(names) == 50 and len(set(names)) == 50
+    assert "New trends (the first 50)" in page.content.decode()
+
+
+def test_a_preview_stores_no_file(desk: DjangoClient, settings: Any) -> None:
     preview(desk, sample("trends_sample.csv"))
     assert not settings.FILES_DIR.exists() or not [path for path in settings.FILES_DIR.rglob("*") if path.is_file()]
 
 
-def test_a_file_that_is_too_large_is_refused(desk, settings):
+def test_a_file_that_is_too_large_is_rejected(desk: DjangoClient, settings: Any) -> None:
     settings.TRENDS_MAX_UPLOAD = 1000
-    assert "at most" in preview(desk, sample("trends_sample.csv")).content.decode()
+    assert "The file is larger than" in preview(desk, sample("trends_sample.csv")).content.decode()
 
 
-def test_exports_are_those_of_the_api(desk):
+def test_exports_are_the_same_as_in_the_api(desk: DjangoClient) -> None:
     TrendFactory(challenges_and_research_gaps="=1+1")
     form = {"format": "0", "resource": "0"}
     text = body(desk.post("/admin/trends/trend/export/", form)).decode()
@@ -86,7 +122,7 @@ def test_exports_are_those_of_the_api(desk):
     assert b"Smart grids" in body(desk.post("/admin/trends/trend/export/", {**form, "format": "2"}))
 
 
-def test_an_export_keeps_to_the_filters_of_the_list(desk):
+def test_an_export_applies_the_filters_of_the_list(desk: DjangoClient) -> None:
     TrendFactory(steepl="S", macrotrend="kept")
     TrendFactory(steepl="P", macrotrend="left")
     text = body(desk.post("/admin/trends/trend/export/?steepl__exact=S", {"format": "0", "resource": "0"})).decode()
@@ -94,7 +130,7 @@ def test_an_export_keeps_to_the_filters_of_the_list(desk):
     assert "left" not in text
 
 
-def test_an_edit_is_seen_at_once_and_keeps_what_it_did_not_touch(desk, api):
+def test_an_edit_is_visible_at_once_and_changes_nothing_else(desk: DjangoClient, api: Client) -> None:
     trend = TrendFactory(challenges_and_research_gaps=" one\ntwo\r\nthree ")
     assert api.get("/api/v1/trends/").json()["results"][0]["steepl"] == "T"
     before = stored()
@@ -112,16 +148,16 @@ def test_an_edit_is_seen_at_once_and_keeps_what_it_did_not_touch(desk, api):
     assert api.get("/api/v1/trends/").json()["count"] == 0
 
 
-def test_an_equal_trend_is_refused_in_the_form(desk):
+def test_a_duplicate_trend_is_rejected_in_the_form(desk: DjangoClient) -> None:
     trend = TrendFactory()
     form = {name: "" if getattr(trend, name) is None else getattr(trend, name) for name in values()}
     page = desk.post(reverse("admin:trends_trend_add"), form)
     assert page.status_code == 200
-    assert "stored already" in page.content.decode()
+    assert "already stored" in page.content.decode()
     assert Trend.objects.count() == 1
 
 
-def test_deleting_the_selected_ones_is_seen_at_once(desk, api):
+def test_deleting_selected_trends_is_visible_at_once(desk: DjangoClient, api: Client) -> None:
     trends = [TrendFactory() for _ in range(3)]
     assert api.get("/api/v1/trends/").json()["count"] == 3
     desk.post(
@@ -131,7 +167,7 @@ def test_deleting_the_selected_ones_is_seen_at_once(desk, api):
     assert api.get("/api/v1/trends/").json()["count"] == 1
 
 
-def test_lists_and_pages_open(desk, send):
+def test_every_list_and_page_opens(desk: DjangoClient, send: Send) -> None:
     run = send(sample("trends_messy.csv"))
     for path in (
         "trend/", "trend/?q=grids", "trend/?total_count_of_publications_from=5&steepl__exact=S", "trend/add/",
@@ -146,7 +182,7 @@ def test_lists_and_pages_open(desk, send):
     assert desk.post(f"/admin/trends/importrun/{run['id']}/delete/", {"post": "yes"}).status_code == 403
 
 
-def test_staff_without_the_right_to_add_cannot_import(client):
+def test_staff_without_add_permission_cannot_import(client: DjangoClient) -> None:
     client.force_login(UserFactory(is_staff=True), backend="accounts.backends.EmailOrUsernameBackend")
     assert client.get(IMPORT).status_code == 403
     assert client.post(PROCESS, {}).status_code in (302, 403)

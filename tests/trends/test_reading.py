@@ -1,9 +1,14 @@
-"""CSV as people make it."""
+"""The CSV files that people and programs write."""
+
+import bz2
+import gzip
+import lzma
 
 import pytest
 
 from trends.models import Trend
 
+from .conftest import Send
 from .factories import csv_bytes, upload, values
 
 HEADER = (
@@ -13,22 +18,22 @@ HEADER = (
 ROW = "AI;Agents;Data;1;2;Pilot;High;T;Health;Triage"
 
 
-def good_rows(count: int) -> str:
-    """Enough good rows for one bad one to stay under the limit."""
+def valid_rows(count: int) -> str:
+    """Return ``count`` valid rows, so that one invalid row stays under the limit."""
     return "".join(f"\nAI;Agents {n};Data;1;2;Pilot;High;T;Health;Triage" for n in range(count))
 
 
 @pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_the_header_shows_the_delimiter(send, delimiter, encoding):
+def test_the_header_shows_the_delimiter(send: Send, delimiter: str, encoding: str) -> None:
     row = values(relevant_industries="Café; Bar, Pub | Disco", challenges_and_research_gaps='Say "no"\r\n\r\nor yes')
     run = send(csv_bytes(row, delimiter=delimiter, encoding=encoding))
     assert (run["created"], run["rejected"]) == (1, 0)
     assert Trend.objects.values(*row).get() == row
 
 
-@pytest.mark.parametrize("ends", ["\n", "\r\n"])
-def test_line_ends_of_either_kind(send, ends):
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r", "\n\r", "\r\r\n"])
+def test_lines_may_have_any_end(send: Send, ends: str) -> None:
     assert send(ends.join([HEADER, ROW, "", ""]).encode())["created"] == 1
 
 
@@ -42,27 +47,27 @@ def test_line_ends_of_either_kind(send, ends):
         HEADER.replace(" ", "-"),
     ],
 )
-def test_the_header_in_any_spelling(send, header):
+def test_the_header_may_be_spelled_in_any_way(send: Send, header: str) -> None:
     assert send(f"{header}\n{ROW}\n".encode())["created"] == 1
 
 
-def test_missing_unknown_and_repeated_columns_are_each_named(send, settings):
+def test_every_missing_unknown_or_repeated_column_is_named(send: Send) -> None:
     header = HEADER.replace("STEEPL", "Colour").replace("Macrotrend", "Mega trend")
     run = send(f"{header}\n{ROW}\n".encode())
     assert run["status"] == "failed"
-    told = {(error["code"], error["column"], error["value"]) for error in run["errors"]}
-    assert told == {
+    reported = {(error["code"], error["column"], error["value"]) for error in run["errors"]}
+    assert reported == {
         ("unknown_column", "", "Colour"),
         ("repeated_column", "megatrend", "Mega trend"),
         ("missing_column", "steepl", ""),
         ("missing_column", "macrotrend", ""),
     }
-    assert "There is no column “Colour”." in run["error"]
+    assert "The column “Colour” is unknown." in run["error"]
     assert not Trend.objects.exists()
 
 
 @pytest.mark.parametrize(
-    "content, said",
+    "content, reason",
     [
         (b"", "The submitted file is empty."),
         (b"\n\n", "The file is empty."),
@@ -70,23 +75,33 @@ def test_missing_unknown_and_repeated_columns_are_each_named(send, settings):
         (b"PK\x03\x04rest of a workbook", "workbook"),
         (b"\xff\x00\x01\x02 not text at all", "not UTF-8"),
         (b"x" * 1_000_001, "longer than"),
-        (HEADER.encode() + b"\r" + ROW.encode() + b"\r", "do not end in LF or CRLF"),
-        (b"x" * 200_000, "The header cannot be read"),
+        ((HEADER + "\n" + ROW).encode("utf-16-le"), "UTF-16"),
+        ((HEADER + "\n" + ROW).encode("utf-16-be"), "UTF-16"),
+        ((HEADER + "\n" + ROW).encode("utf-32-le"), "UTF-32"),
+        ((HEADER + "\n" + ROW).encode("utf-32-be"), "UTF-32"),
+        ((HEADER + "\n" + ROW).encode("utf-32"), "UTF-32"),
+        (gzip.compress(HEADER.encode()), "compressed with gzip"),
+        (bz2.compress(HEADER.encode()), "compressed with bzip2"),
+        (lzma.compress(HEADER.encode()), "compressed with xz"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Excel workbook"),
+        (b"\x00" * 100_000, "The file is empty."),
+        (b"x" * 200_000, "The column “x"),
+        (f'{HEADER};"never closed'.encode(), "The header cannot be read. A quotation mark is not closed."),
     ],
 )
-def test_what_is_no_csv_is_refused_with_its_reason(send, content, said):
+def test_a_file_that_is_not_csv_is_rejected_with_the_reason(send: Send, content: bytes, reason: str) -> None:
     if not content:
-        answer = send.client.post("/api/v1/trends/imports/", {"file": upload(b"")}, format="multipart")
-        assert answer.status_code == 400
-        assert said in answer.content.decode()
+        response = send.client.post("/api/v1/trends/imports/", {"file": upload(b"")}, format="multipart")
+        assert response.status_code == 400
+        assert reason in response.content.decode()
         return
     run = send(content)
     assert run["status"] == "failed"
-    assert said in run["error"]
+    assert reason in run["error"]
 
 
-def test_a_wrong_encoding_is_named_with_its_line(send):
-    run = send(f"{HEADER}{good_rows(3)}\nAI;Café;x;;;;Low;S;y;z\n".encode("latin-1"))
+def test_a_wrong_encoding_is_reported_with_its_line(send: Send) -> None:
+    run = send(f"{HEADER}{valid_rows(3)}\nAI;Café;x;;;;Low;S;y;z\n".encode("latin-1"))
     assert run["status"] == "failed"
     assert run["error"].startswith("Line 5 is not UTF-8: byte 0xE9.")
     assert run["errors"][0]["line"] == 5
@@ -94,7 +109,7 @@ def test_a_wrong_encoding_is_named_with_its_line(send):
     assert not Trend.objects.exists()
 
 
-BAD = [
+INVALID = [
     ("AI;A;x;-1;;;Low;S;y;z", "total_count_of_publications", "negative"),
     ("AI;A;x;1.5;;;Low;S;y;z", "total_count_of_publications", "not_a_number"),
     ("AI;A;x;1 000;;;Low;S;y;z", "total_count_of_publications", "not_a_number"),
@@ -112,23 +127,30 @@ BAD = [
     (f"AI;{'M' * 201};x;;;;Low;S;y;z", "macrotrend", "too_long"),
     (f"AI;A;{'M' * 32768};;;;Low;S;y;z", "challenges_and_research_gaps", "too_long"),
     ("AI;A;x\x00;;;;Low;S;y;z", "challenges_and_research_gaps", "nul"),
-    ("AI;A;x;;;;Low;S;y", "", "too_few_values"),
+    (f"AI;A;e{chr(0x301) * 31};;;;Low;S;y;z", "challenges_and_research_gaps", "too_many_marks"),
+    ("AI;A;x;;;;Low", "", "too_few_values"),
+    ("AI;A", "", "too_few_values"),
     ("AI;A;x;;;;Low;S;y;z;more", "", "too_many_values"),
     ('AI;A;"x"y;;;;Low;S;y;z', "", "bad_quotes"),
-    (f'AI;A;"{"x" * 140_000}";;;;Low;S;y;z', "", "bad_quotes"),
+    (f'AI;A;"{"x" * 200_000}";;;;Low;S;y;z', "challenges_and_research_gaps", "too_long"),
+    (f"AI;A;{'x' * 200_000};;;;Low;S;y;z", "challenges_and_research_gaps", "too_long"),
+    ("AI;A;x;1.000;;;Low;S;y;z", "total_count_of_publications", "not_a_number"),
+    ("AI;A;x;1,5;;;Low;S;y;z", "total_count_of_publications", "not_a_number"),
+    ("AI;A;x;2147483648.0;;;Low;S;y;z", "total_count_of_publications", "too_large"),
+    ("AI;A;x;-1.0;;;Low;S;y;z", "total_count_of_publications", "negative"),
 ]
 
 
-@pytest.mark.parametrize("row, column, code", BAD)
-def test_a_bad_row_is_told_and_the_others_are_stored(send, row, column, code):
-    run = send(f"{HEADER}{good_rows(10)}\n{row}{good_rows(20).removeprefix(good_rows(10))}\n".encode())
+@pytest.mark.parametrize("row, column, code", INVALID)
+def test_an_invalid_row_is_reported_and_the_others_are_stored(send: Send, row: str, column: str, code: str) -> None:
+    run = send(f"{HEADER}{valid_rows(10)}\n{row}{valid_rows(20).removeprefix(valid_rows(10))}\n".encode())
     assert [(error["line"], error["column"], error["code"]) for error in run["errors"]] == [(12, column, code)]
     assert run["errors"][0]["message"]
     assert (run["status"], run["created"], run["rejected"]) == ("completed_with_errors", 20, 1)
 
 
-def test_every_bad_value_of_a_row_is_told(send):
-    run = send(f"{HEADER}{good_rows(20)}\n;A;x;-1;;;Huge;S;y;z\n".encode())
+def test_every_invalid_value_of_a_row_is_reported(send: Send) -> None:
+    run = send(f"{HEADER}{valid_rows(20)}\n;A;x;-1;;;Huge;S;y;z\n".encode())
     assert [error["column"] for error in run["errors"]] == [
         "megatrend",
         "total_count_of_publications",
@@ -138,53 +160,53 @@ def test_every_bad_value_of_a_row_is_told(send):
 
 
 @pytest.mark.parametrize("last", ["", '\nAI;Z;"Roads; rails";1;2;Pilot;High;T;Health;Triage'])
-def test_a_quote_that_is_never_closed_costs_its_own_row_alone(send, last):
-    after = good_rows(30).removeprefix(good_rows(20))
+def test_a_quote_that_is_not_closed_costs_only_its_own_row(send: Send, last: str) -> None:
+    after = valid_rows(30).removeprefix(valid_rows(20))
     run = send(
-        f'{HEADER}{good_rows(20)}\nAI;A;"never closed;;;;Low;S;y;z{after}{last}\nAI;B;-;-1;;;Low;S;y;z\n'.encode()
+        f'{HEADER}{valid_rows(20)}\nAI;A;"never closed;;;;Low;S;y;z{after}{last}\nAI;B;-;-1;;;Low;S;y;z\n'.encode()
     )
-    told = [(error["line"], error["code"]) for error in run["errors"]]
-    assert told == [(22, "bad_quotes"), (33 + bool(last), "negative")]
+    reported = [(error["line"], error["code"]) for error in run["errors"]]
+    assert reported == [(22, "bad_quotes"), (33 + bool(last), "negative")]
     assert (run["created"], run["rejected"]) == (30 + bool(last), 2)
 
 
-def test_lines_are_counted_from_the_first_of_the_file(send):
-    run = send(f"\n\n{HEADER}{good_rows(20)}\nAI;B;x;-1;;;Low;S;y;z\n".encode())
+def test_lines_are_counted_from_the_beginning_of_the_file(send: Send) -> None:
+    run = send(f"\n\n{HEADER}{valid_rows(20)}\nAI;B;x;-1;;;Low;S;y;z\n".encode())
     assert run["errors"][0]["line"] == 24
 
 
-def test_a_row_that_does_not_end_is_told_before_it_takes_all_memory(send):
+def test_a_row_without_an_end_is_reported_before_it_fills_the_memory(send: Send) -> None:
     endless = '";"'.join(["x" * 60_000] * 7)
-    run = send(f'{HEADER}{good_rows(40)}\nAI;"{endless}\n{endless}\n{endless}\nAI;B;-;-1;;;Low;S;y;z\n'.encode())
+    run = send(f'{HEADER}{valid_rows(40)}\nAI;"{endless}\n{endless}\n{endless}\nAI;B;-;-1;;;Low;S;y;z\n'.encode())
     assert [error["line"] for error in run["errors"]] == [42, 43, 44, 45]
     assert "longer than 1,000,000 characters" in run["errors"][0]["message"]
     assert run["created"] == 40
 
 
-def test_choices_do_not_mind_case_and_counts_may_be_empty(send):
+def test_choices_ignore_case_and_counts_may_be_empty(send: Send) -> None:
     send(f"{HEADER}\nAI;A;;;007; dEPLOY ;HIGH;t;;\n".encode())
     trend = Trend.objects.get()
     assert (trend.technology_readiness_level, trend.impact_strength, trend.steepl) == ("Deploy", "High", "T")
     assert (trend.total_count_of_publications, trend.total_count_of_patents) == (None, 7)
 
 
-def test_blank_lines_and_rows_of_nothing_but_delimiters_are_passed_over(send):
+def test_blank_lines_and_lines_of_delimiters_are_skipped(send: Send) -> None:
     run = send(f"\n{HEADER}\n\n{ROW}\n;;;;;;;;;\n   \n\n".encode())
     assert (run["total_rows"], run["created"], run["rejected"]) == (1, 1, 0)
 
 
-def test_a_header_without_rows_is_an_empty_import(send):
+def test_a_header_without_rows_imports_nothing(send: Send) -> None:
     run = send(f"{HEADER}\n".encode())
     assert (run["status"], run["total_rows"]) == ("completed", 0)
 
 
-def test_one_row_in_ten_may_be_bad_but_not_more(send):
-    bad = "\nAI;A;x;-1;;;Low;S;y;z"
-    assert send(f"{HEADER}{good_rows(9)}{bad}".encode())["created"] == 9
-    assert send(f"{HEADER}{good_rows(17)}{bad}{bad}".encode())["status"] == "failed"
+def test_one_row_in_ten_may_be_invalid_but_not_more(send: Send) -> None:
+    invalid = "\nAI;A;x;-1;;;Low;S;y;z"
+    assert send(f"{HEADER}{valid_rows(9)}{invalid}".encode())["created"] == 9
+    assert send(f"{HEADER}{valid_rows(17)}{invalid}{invalid}".encode())["status"] == "failed"
 
 
-def test_values_that_move_between_columns_make_another_row(send):
+def test_the_same_text_in_other_columns_is_another_row(send: Send) -> None:
     rows = [
         values(megatrend="a", macrotrend="b", challenges_and_research_gaps="c,d"),
         values(megatrend="a", macrotrend="b,c", challenges_and_research_gaps="d"),

@@ -1,14 +1,13 @@
-"""The sample files come out alike by each way in."""
+"""The sample files give the same result whichever way they are imported."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from trends.models import ImportRun, Trend
 
-from .conftest import names
-from .factories import sample, stored
+from .conftest import IMPORTS, Drop, Look, Send, names
+from .factories import sample, stored, upload
 
 # file, rows, created, duplicates, rejected
 GOOD = [
@@ -19,7 +18,9 @@ GOOD = [
 
 
 @pytest.mark.parametrize("name, total, created, duplicates, rejected", GOOD)
-def test_by_the_watched_folder(look, drop, settings, name, total, created, duplicates, rejected):
+def test_the_watched_folder_imports_a_sample(
+    look: Look, drop: Drop, settings: Any, name: str, total: int, created: int, duplicates: int, rejected: int
+) -> None:
     drop(name)
     run = look()
     assert (run.total_rows, run.created, run.duplicates, run.rejected) == (total, created, duplicates, rejected)
@@ -31,7 +32,9 @@ def test_by_the_watched_folder(look, drop, settings, name, total, created, dupli
 
 
 @pytest.mark.parametrize("name, total, created, duplicates, rejected", GOOD)
-def test_by_an_upload(send, name, total, created, duplicates, rejected):
+def test_an_upload_imports_a_sample(
+    send: Send, name: str, total: int, created: int, duplicates: int, rejected: int
+) -> None:
     run = send(sample(name), name)
     assert [run[key] for key in ("total_rows", "created", "duplicates", "rejected")] == [
         total, created, duplicates, rejected,
@@ -41,7 +44,9 @@ def test_by_an_upload(send, name, total, created, duplicates, rejected):
 
 
 @pytest.mark.parametrize("name, total, created, duplicates, rejected", GOOD)
-def test_by_a_dry_run_that_stores_nothing(send, name, total, created, duplicates, rejected):
+def test_a_dry_run_counts_the_rows_and_stores_nothing(
+    send: Send, name: str, total: int, created: int, duplicates: int, rejected: int
+) -> None:
     run = send(sample(name), name, dry_run="true")
     assert [run[key] for key in ("total_rows", "created", "duplicates", "rejected")] == [
         total, created, duplicates, rejected,
@@ -52,10 +57,24 @@ def test_by_a_dry_run_that_stores_nothing(send, name, total, created, duplicates
     assert not ImportRun.objects.exists()
 
 
-def test_the_bad_rows_are_told_with_line_column_value_and_reason(send):
+@pytest.mark.parametrize("query, form", [("true", None), ("1", "false"), ("false", "true")])
+def test_a_dry_run_may_be_requested_in_the_query_or_in_the_form(send: Send, query: str, form: str | None) -> None:
+    data = {"file": upload(sample("trends_sample.csv"))} | ({} if form is None else {"dry_run": form})
+    run = send.client.post(f"{IMPORTS}?dry_run={query}", data, format="multipart").json()
+    assert (run["id"], run["dry_run"], run["status"], run["created"]) == (None, True, "completed", 72)
+    assert not ImportRun.objects.exists()
+
+
+def test_a_dry_run_that_is_neither_true_nor_false_is_400(send: Send) -> None:
+    data = {"file": upload(sample("trends_sample.csv"))}
+    response = send.client.post(f"{IMPORTS}?dry_run=maybe", data, format="multipart")
+    assert (response.status_code, response.json()["errors"][0]["attr"]) == (400, "dry_run")
+
+
+def test_invalid_rows_are_reported_with_line_column_value_and_reason(send: Send) -> None:
     run = send(sample("trends_messy.csv"))
-    told = [(error["line"], error["column"], error["code"]) for error in run["errors"]]
-    assert told == [
+    reported = [(error["line"], error["column"], error["code"]) for error in run["errors"]]
+    assert reported == [
         (12, "total_count_of_patents", "negative"),
         (15, "impact_strength", "unknown_choice"),
         (17, "megatrend", "too_long"),
@@ -65,14 +84,14 @@ def test_the_bad_rows_are_told_with_line_column_value_and_reason(send):
     assert run["errors"][1]["message"] == "This must be one of Low, Medium, High."
 
 
-def test_swapped_columns_are_found_by_their_names(look, drop):
+def test_columns_are_matched_by_name(look: Look, drop: Drop) -> None:
     drop("trends_other_order.csv")
     look()
     assert "Foundation models" in Trend.objects.values_list("macrotrend", flat=True)
     assert "Artificial Intelligence" in Trend.objects.values_list("megatrend", flat=True)
 
 
-def test_a_lower_case_choice_and_a_newline_inside_a_value_are_kept(send):
+def test_a_lower_case_choice_and_a_line_break_in_a_value_are_accepted(send: Send) -> None:
     send(sample("trends_messy.csv"))
     assert Trend.objects.filter(macrotrend="Mega-constellations", technology_readiness_level="Deploy").exists()
     assert Trend.objects.get(challenges_and_research_gaps__contains="\n").challenges_and_research_gaps == (
@@ -80,7 +99,9 @@ def test_a_lower_case_choice_and_a_newline_inside_a_value_are_kept(send):
     )
 
 
-def test_over_the_limit_nothing_is_stored_and_the_file_is_in_quarantine_with_its_report(look, drop, settings):
+def test_a_file_with_too_many_invalid_rows_stores_nothing_and_is_quarantined_with_a_report(
+    look: Look, drop: Drop, settings: Any
+) -> None:
     drop("trends_over_limit.csv")
     run = look()
     assert run.status == "failed"
@@ -92,20 +113,22 @@ def test_over_the_limit_nothing_is_stored_and_the_file_is_in_quarantine_with_its
     assert names(quarantine) == [run.quarantine, f"{run.quarantine}.report.txt"]
     assert (quarantine / run.quarantine).read_bytes() == sample("trends_over_limit.csv")
     report = (quarantine / f"{run.quarantine}.report.txt").read_text()
-    assert "8 of 40 rows are bad" in report
+    assert "8 of 40 rows are invalid" in report
     assert report.count("This must be one of Low, Medium, High.") == 8
 
 
-def test_an_upload_over_the_limit_is_in_quarantine_too(send, settings):
+def test_an_upload_with_too_many_invalid_rows_is_quarantined_too(send: Send, settings: Any) -> None:
     run = send(sample("trends_over_limit.csv"), "trends_over_limit.csv")
     assert (run["status"], run["created"], run["rejected"]) == ("failed", 0, 8)
-    assert "8 of 40 rows are bad" in run["error"]
+    assert "8 of 40 rows are invalid" in run["error"]
     assert not Trend.objects.exists()
-    kept = names(settings.TRENDS_INBOX.parent / "quarantine")
-    assert kept == [f"trends_over_limit.{run['id']}.csv", f"trends_over_limit.{run['id']}.csv.report.txt"]
+    quarantined = names(settings.TRENDS_INBOX.parent / "quarantine")
+    assert quarantined == [f"trends_over_limit.{run['id']}.csv", f"trends_over_limit.{run['id']}.csv.report.txt"]
 
 
-def test_a_second_time_every_row_is_a_duplicate_and_the_run_says_of_which(look, drop, settings, send):
+def test_a_second_import_finds_only_duplicates_and_names_the_first_run(
+    look: Look, drop: Drop, settings: Any, send: Send
+) -> None:
     drop("trends_sample.csv")
     first = look()
     before = stored()
@@ -115,10 +138,10 @@ def test_a_second_time_every_row_is_a_duplicate_and_the_run_says_of_which(look, 
     assert send(sample("trends_sample.csv"))["duplicate_of"] == first.pk
     assert stored() == before
     assert names(settings.TRENDS_INBOX) == []
-    assert names(settings.TRENDS_BACKUP) == ["trends_sample.csv"], "the same bytes are kept once"
+    assert names(settings.TRENDS_BACKUP) == ["trends_sample.csv"], "the same bytes are stored once"
 
 
-def test_other_bytes_under_the_same_name_are_kept_beside_the_first(look: Callable, drop: Callable, settings: Any):
+def test_another_file_of_the_same_name_is_backed_up_beside_the_first(look: Look, drop: Drop, settings: Any) -> None:
     drop("trends_sample.csv")
     look()
     drop(sample("trends_other_order.csv"), "trends_sample.csv")

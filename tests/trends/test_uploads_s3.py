@@ -1,5 +1,8 @@
-"""Files of trends on S3: against moto's server, over real HTTP."""
+"""Uploaded files on S3, tested with moto's server over HTTP."""
 
+from typing import Any
+
+import pytest
 import requests
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -7,24 +10,25 @@ from django.db import OperationalError
 
 from config import storage
 from config.models import DiscardedFile
-from tests.s3 import BUCKET
-from trends import importing
+from tests.conftest import Client
+from tests.s3 import BUCKET, S3
 from trends.models import ImportRun, Trend
+from trends.services import import_runner
 
-from .conftest import IMPORTS, names
+from .conftest import IMPORTS, Send, names
 from .factories import csv_bytes, sample, upload, values
 
 
-def due_now():
+def import_due_now() -> int:
     ImportRun.objects.update(due_at="2020-01-01T00:00:00Z")
-    return importing.import_waiting()
+    return import_runner.import_waiting()
 
 
-def post(client, content, name="trends.csv"):
+def post(client: Client, content: bytes, name: str = "trends.csv") -> Any:
     return client.post(IMPORTS, {"file": upload(content, name)}, format="multipart")
 
 
-def test_the_file_is_in_s3_alone_and_private_and_its_rows_are_imported(s3, send, settings):
+def test_an_uploaded_file_is_only_on_s3_and_private(s3: S3, send: Send, settings: Any) -> None:
     run = send(sample("trends_messy.csv"), "trends_messy.csv")
     assert (run["status"], run["created"], run["rejected"]) == ("completed_with_errors", 57, 4)
     key = ImportRun.objects.get().key
@@ -34,24 +38,24 @@ def test_the_file_is_in_s3_alone_and_private_and_its_rows_are_imported(s3, send,
     assert names(settings.TRENDS_BACKUP) == []
 
 
-def test_staff_get_it_back_by_a_link_that_names_it_as_it_came(s3, send):
+def test_the_original_is_downloaded_by_a_link_under_its_own_name(s3: S3, send: Send) -> None:
     run = send(sample("trends_sample.csv"), "Trends März.csv")
-    answer = send.client.get(f"{IMPORTS}{run['id']}/original/")
-    assert answer.status_code == 302
-    assert "X-Amz-Expires=300" in answer["Location"]
-    got = requests.get(answer["Location"], timeout=5)
+    response = send.client.get(f"{IMPORTS}{run['id']}/original/")
+    assert response.status_code == 302
+    assert "X-Amz-Expires=300" in response["Location"]
+    got = requests.get(response["Location"], timeout=5)
     assert got.content == sample("trends_sample.csv")
     assert "M%C3%A4rz" in got.headers["Content-Disposition"]
 
 
-def test_a_file_of_several_parts_is_read_whole(s3, send):
+def test_a_multipart_upload_is_read_completely(s3: S3, send: Send) -> None:
     content = csv_bytes(*(values(challenges_and_research_gaps=f"{n} " + "x" * 2_000) for n in range(5_000)))
     assert len(content) > 10 * 1024 * 1024
     run = send(content)
     assert (run["status"], run["created"], run["size"]) == ("completed", 5_000, len(content))
 
 
-def test_what_is_refused_comes_into_quarantine_with_its_report(s3, send, settings):
+def test_a_rejected_upload_is_quarantined_with_a_report(s3: S3, send: Send, settings: Any) -> None:
     content = csv_bytes(values(), values(impact_strength="Enormous"))
     run = send(content, "bad.csv")
     assert run["status"] == "failed"
@@ -62,18 +66,20 @@ def test_what_is_refused_comes_into_quarantine_with_its_report(s3, send, setting
     assert requests.get(send.client.get(f"{IMPORTS}{run['id']}/original/")["Location"], timeout=5).content == content
 
 
-def test_an_upload_while_s3_is_away_is_503_and_leaves_nothing(s3, send):
+def test_an_upload_without_s3_is_503_and_stores_nothing(s3: S3, send: Send) -> None:
     s3.stop()
-    answer = post(send.client, csv_bytes(values()))
-    assert (answer.status_code, bool(answer["Retry-After"])) == (503, True)
+    response = post(send.client, csv_bytes(values()))
+    assert (response.status_code, bool(response["Retry-After"])) == (503, True)
     assert not ImportRun.objects.exists()
     s3.start()
     assert s3.stored() == []
     assert post(send.client, csv_bytes(values())).status_code == 202
 
 
-def test_a_request_that_ends_between_file_and_row_leaves_no_file(s3, send, monkeypatch):
-    def end(**_):
+def test_a_request_that_fails_between_file_and_row_leaves_no_file(
+    s3: S3, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(**_: Any) -> None:
         raise OperationalError("the server closed the connection")
 
     with monkeypatch.context() as broken:
@@ -86,30 +92,30 @@ def test_a_request_that_ends_between_file_and_row_leaves_no_file(s3, send, monke
     assert s3.stored() == [ImportRun.objects.get().key] != [key]
 
 
-def test_a_file_waits_for_an_s3_that_is_away_while_it_would_be_imported(s3, send):
+def test_an_import_waits_until_s3_is_available_again(s3: S3, send: Send) -> None:
     content = csv_bytes(values())
     run = post(send.client, content).json()
     s3.stop()
-    assert importing.import_waiting() == 0
+    assert import_runner.import_waiting() == 0
     waiting = ImportRun.objects.get(pk=run["id"])
     assert (waiting.done_at, waiting.failed_at, waiting.attempts) == (None, None, 0)
     assert "storage" in waiting.error
     s3.start()
-    default_storage.save(waiting.key, ContentFile(content))  # the server keeps nothing over a restart
-    assert due_now() == 1
+    default_storage.save(waiting.key, ContentFile(content))  # the server's files are lost with a restart
+    assert import_due_now() == 1
     assert send.client.get(f"{IMPORTS}{run['id']}/").json()["status"] == "completed"
     assert Trend.objects.count() == 1
 
 
-def test_a_file_that_is_no_longer_there_ends_the_run_with_its_reason(s3, send):
+def test_a_missing_file_fails_the_run_with_the_reason(s3: S3, send: Send) -> None:
     run = post(send.client, csv_bytes(values())).json()
     s3.empty()
-    due_now()
-    ended = send.client.get(f"{IMPORTS}{run['id']}/").json()
-    assert (ended["status"], Trend.objects.count()) == ("failed", 0)
-    assert "no longer in the storage" in ended["error"]
+    import_due_now()
+    finished = send.client.get(f"{IMPORTS}{run['id']}/").json()
+    assert (finished["status"], Trend.objects.count()) == ("failed", 0)
+    assert "no longer in the storage" in finished["error"]
 
 
-def test_a_dry_run_stores_no_file(s3, send):
+def test_a_dry_run_stores_no_file(s3: S3, send: Send) -> None:
     assert send(csv_bytes(values()), dry_run=True)["created"] == 1
     assert s3.stored() == []

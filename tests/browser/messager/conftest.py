@@ -1,53 +1,24 @@
-"""The chat page with a real events process, and three people."""
+"""The chat page with a real events process and three users."""
 
 import pytest
-import requests
+from playwright.sync_api import expect
 
-from tests.conftest import free_port
+from accounts.models import User
 from tests.factories import UserFactory
-from tests.waiting import wait_until
+
+expect.set_options(timeout=30_000)  # a busy machine may need longer than the default of 5 s
 
 
 @pytest.fixture
-def start_events(site, settings, watch, start_process):
-    """Starts an events process on the port that the site names; may be called again once that one is dead."""
-    port = free_port()
-    settings.EVENTS_URL = f"http://127.0.0.1:{port}"
-    policy = settings.CONTENT_SECURITY_POLICY
-    directives = {**policy["DIRECTIVES"], "connect-src": [*policy["DIRECTIVES"]["connect-src"], settings.EVENTS_URL]}
-    settings.CONTENT_SECURITY_POLICY = {**policy, "DIRECTIVES": directives}
-    watch.hosts.add(f"127.0.0.1:{port}")
-
-    def start():
-        process = start_process("-m", "config.processes", "events", EVENTS_PORT=str(port), PUBLIC_URL=site)
-        wait_until(lambda: _ready(settings.EVENTS_URL), what="a ready events process")
-        return process
-
-    return start
-
-
-def _ready(url):
-    try:
-        return requests.get(f"{url}/readyz/", timeout=2).ok
-    except requests.RequestException:
-        return False
-
-
-@pytest.fixture
-def events(start_events):
-    return start_events()
-
-
-@pytest.fixture
-def people():
+def people() -> list[User]:
     return [UserFactory(username=name) for name in ("ada", "bob", "eve")]
 
 
 @pytest.fixture
-def ada(people):
+def ada(people: list[User]) -> User:
     return people[0]
 
 
 @pytest.fixture
-def bob(people):
+def bob(people: list[User]) -> User:
     return people[1]

@@ -1,15 +1,20 @@
-"""The chat page in windows of all sizes, and by the keyboard alone."""
+"""The chat page in windows of all sizes, and with the keyboard only."""
+
+from subprocess import Popen
 
 import pytest
 from playwright.sync_api import expect
 
-from .steps import conversation, log, picture, say
+from accounts.models import User
+
+from ..conftest import Watch
+from .steps import Browse, conversation, log, screenshot, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_the_field_grows_with_what_is_written(events, browse, ada, bob):
-    say(bob, ada, *(f"Line {number}" for number in range(30)))
+def test_the_text_field_grows_with_its_text(events: Popen, browse: Browse, ada: User, bob: User) -> None:
+    send(ada, bob, *(f"Line {number}" for number in range(30)))
     page = browse(f"/messager/#{bob.usercode}", user=ada, width=390, height=740)
     field = page.get_by_label("Your message to bob")
     expect(log(page).get_by_text("Line 29")).to_be_in_viewport()
@@ -24,8 +29,8 @@ def test_the_field_grows_with_what_is_written(events, browse, ada, bob):
     assert field.bounding_box()["height"] == one_line
 
 
-def test_the_keyboard_is_enough(events, browse, ada, bob):
-    say(bob, ada, "Hello")
+def test_a_message_is_written_with_the_keyboard_only(events: Popen, browse: Browse, ada: User, bob: User) -> None:
+    send(bob, ada, "Hello")
     page = browse("/messager/", user=ada)
     expect(conversation(page, "bob")).to_be_visible()
     conversation(page, "Everyone online").focus()
@@ -39,36 +44,53 @@ def test_the_keyboard_is_enough(events, browse, ada, bob):
     expect(log(page)).to_contain_text("two\nlines", use_inner_text=True)
     page.keyboard.press("Escape")
     expect(page.get_by_text("Choose a conversation")).to_be_visible()
+    expect(conversation(page, "bob")).to_be_focused()
 
 
-def test_an_unknown_code_is_said_to_be_one(events, browse, watch, ada, bob):
+def test_a_phone_with_the_keyboard_shown_has_one_slim_header(
+    events: Popen, browse: Browse, ada: User, bob: User
+) -> None:
+    send(bob, ada, "Hello")
+    page = browse(f"/messager/#{bob.usercode}", user=ada, width=390, height=420, has_touch=True, is_mobile=True)
+    expect(log(page)).to_contain_text("Hello")
+    headers = page.locator("header:visible")
+    expect(headers).to_have_count(1)
+    assert page.locator("#log-box").bounding_box()["y"] <= 56
+    expect(page.get_by_role("button", name="Back to conversations")).to_be_in_viewport()
+    expect(page.get_by_label("Your message to bob")).to_be_in_viewport()
+    screenshot(page, "keyboard")
+    page.get_by_role("button", name="Back to conversations").click()
+    expect(page.get_by_role("link", name="Trends")).to_be_visible()
+
+
+def test_an_unknown_code_shows_an_error(events: Popen, browse: Browse, watch: Watch, ada: User, bob: User) -> None:
     watch.allow("status of 404")
     page = browse("/messager/", user=ada)
-    page.get_by_label("Write to somebody by their code").fill("zzzzzz")
+    page.get_by_label("Message someone by their code").fill("zzzzzz")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert").filter(has_text="Nobody has the code ZZZZZZ.")).to_be_visible()
-    page.get_by_label("Write to somebody by their code").fill(bob.usercode.lower())
+    expect(page.get_by_role("alert").filter(has_text="No user has the code ZZZZZZ.")).to_be_visible()
+    page.get_by_label("Message someone by their code").fill(bob.usercode.lower())
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="bob")).to_be_visible()
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [360, 768, 1280])
-def test_the_page_fits_the_window(events, browse, people, width, dark):
+def test_the_page_fits_the_window(events: Popen, browse: Browse, people: list[User], width: int, dark: bool) -> None:
     ada, bob, eve = people
-    say(bob, ada, "Hello Ada, are you coming to the rehearsal tonight?", "We begin at seven.")
-    say(ada, bob, "Yes!", "I bring the score, and the cake: " + "a very long line, " * 12)
-    say(eve, ada, "w" * 300)
+    send(bob, ada, "Hello Ada, are you coming to the rehearsal tonight?", "We begin at seven.")
+    send(ada, bob, "Yes!", "I bring the score, and the cake: " + "a very long line, " * 12)
+    send(eve, ada, "w" * 300)
     page = browse("/messager/", user=ada, width=width, height=740, dark=dark)
     expect(conversation(page, "bob")).to_be_visible()
     kind = f"{width}-{'dark' if dark else 'light'}"
-    picture(page, f"{kind}-list")
+    screenshot(page, f"{kind}-list")
     conversation(page, "bob").click()
     expect(log(page)).to_contain_text("I bring the score")
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     assert page.evaluate("document.documentElement.scrollHeight - window.innerHeight") <= 0
     expect(page.get_by_label("Your message to bob")).to_be_in_viewport()
-    picture(page, f"{kind}-thread")
+    screenshot(page, f"{kind}-thread")
     if width < 768:
-        page.get_by_role("button", name="Back to the conversations").click()
+        page.get_by_role("button", name="Back to conversations").click()
         expect(conversation(page, "eve")).to_be_visible()

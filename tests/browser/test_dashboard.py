@@ -1,0 +1,91 @@
+"""The staff dashboard in a browser: live parts, the drop zone, accessibility, and its weight."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from config import audit
+from config.dashboard import services
+from config.models import Backup, OutgoingMail
+from tests.browser.conftest import PICTURES
+from tests.factories import UserFactory
+from trends.models import ImportRun
+
+
+def findings(page: Any) -> list[str]:
+    """Return what axe finds in the content; the frame around it is that of django-unfold."""
+    response = Axe().run(page, context="main").response
+    return [f"{each['id']}: {node['target'][0]}" for each in response["violations"] for node in each["nodes"]]
+
+
+def fill(state: str) -> None:
+    """Create the rows of a busy or a failing system."""
+    if state == "empty":
+        return
+    people = [UserFactory(date_joined=timezone.now() - timedelta(days=days)) for days in range(12)]
+    for person in people:
+        audit.record("login", user=person)
+    for number in range(4):
+        ImportRun.objects.create(
+            origin="upload", name=f"megatrends-{number}.csv", total_rows=100, created=60, duplicates=20,
+            rejected=20 if number else 0, started_at=Now(), done_at=Now(),
+        )  # fmt: skip
+    OutgoingMail.objects.create(to="ann@example.org", template="welcome")
+    services.record_figures()
+    if state == "failing":
+        for number in range(3):
+            OutgoingMail.objects.create(
+                to=f"ann{number}@example.org", template="welcome", attempts=5, failed_at=Now(),
+                error="SMTPRecipientsRefused: 550 no such mailbox",
+            )  # fmt: skip
+        Backup.objects.create(failed_at=Now(), attempts=3, error="OSError: [Errno 28] No space left on device")
+        ImportRun.objects.create(origin="upload", name="stuck.csv", due_at=timezone.now() - timedelta(hours=3))
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("state", ["empty", "busy", "failing"])
+def test_the_dashboard_is_accessible(browse: Callable, transactional_db: None, state: str, dark: bool) -> None:
+    staff = UserFactory(username="root1", is_staff=True, is_superuser=True)
+    fill(state)
+    page = browse("/admin/", user=staff, dark=dark, height=1000)
+    page.get_by_text("As of").first.wait_for()
+    page.get_by_text("checks fail").wait_for()
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / f"dashboard-{state}-{'dark' if dark else 'light'}.png", full_page=True)
+    assert findings(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_all_rows_are_selected_and_discarded(browse: Callable, transactional_db: None) -> None:
+    staff = UserFactory(is_staff=True, is_superuser=True)
+    for _ in range(3):
+        OutgoingMail.objects.create(to="ann@example.org", template="welcome", failed_at=Now(), error="550")
+    page = browse("/admin/", user=staff)
+    page.get_by_label("Select all").check()
+    page.get_by_role("button", name="Discard selected").click()
+    page.get_by_text("Discarded 3 rows.").wait_for()
+    page.get_by_text("Nothing. No job has failed").wait_for()
+
+
+def test_a_dropped_csv_is_imported_as_trends(browse: Callable, transactional_db: None) -> None:
+    page = browse("/admin/", user=UserFactory(is_staff=True, is_superuser=True))
+    page.get_by_label("Import a file").set_input_files(
+        {"name": "t.csv", "mimeType": "text/csv", "buffer": b"Megatrend"}
+    )
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.get_by_role("link", name="Open its report").click()
+    page.get_by_text("t.csv").first.wait_for()
+    assert ImportRun.objects.get().name == "t.csv"
+
+
+def test_the_queues_update_themselves(browse: Callable, transactional_db: None) -> None:
+    page = browse("/admin/", user=UserFactory(is_staff=True, is_superuser=True))
+    row = page.locator("#queues tr", has_text="Outgoing mail")
+    assert row.locator("td").first.inner_text() == "0"
+    OutgoingMail.objects.create(to="ann@example.org", template="welcome")
+    page.wait_for_function("document.querySelector('#queues').innerText.match(/Outgoing mail\\s+1/)")

@@ -1,0 +1,66 @@
+"""The commands that start Atrium's processes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from config.ops import processes
+
+from ..places import ROOT
+
+# Two processes answer one request each, then one of them shows the metrics of both.
+TWO_PROCESSES = """
+import os, django
+django.setup()
+from django.test import Client
+child = os.fork()
+assert Client().get("/healthz/").status_code == 200
+if not child:
+    os._exit(0)
+os.waitpid(child, 0)
+print(Client().get("/metrics/").content.decode())
+"""
+
+
+@pytest.fixture
+def own_environment(tmp_path: Path) -> Iterator[None]:
+    """An environment that the test may change."""
+    with mock.patch.dict(os.environ, ATRIUM_HOME=str(tmp_path), WEB_WORKERS=""):
+        yield
+
+
+@pytest.mark.parametrize("cores, workers", [(1, "1"), (2, "2"), (64, "4")])
+def test_one_web_process_starts_per_core_and_at_most_four(
+    own_environment: None, monkeypatch: pytest.MonkeyPatch, cores: int, workers: str
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    command = processes.web()
+    assert command[command.index("--workers") + 1] == workers
+
+
+def test_web_workers_sets_their_number(own_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_WORKERS", "7")
+    command = processes.web()
+    assert command[command.index("--workers") + 1] == "7"
+
+
+def test_the_metrics_of_an_earlier_start_are_deleted(own_environment: None) -> None:
+    processes.web()
+    left = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / "counter_1.db"
+    left.write_bytes(b"old")
+    processes.web()
+    assert not left.exists()
+
+
+def test_metrics_are_the_sum_of_the_web_processes(tmp_path: Path) -> None:
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "ALLOWED_HOSTS": "testserver"}
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_PROCESSES], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    (line,) = [line for line in done.stdout.splitlines() if 'status="200",view="healthz"' in line]
+    assert line.endswith(" 2.0")
