@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     if sys.argv[1:2] == ["up"]:  # makes the keys without which the settings do not load
-        os.execv(sys.executable, [sys.executable, "-m", "config.embedded", *sys.argv[2:]])
+        os.execv(sys.executable, [sys.executable, "-m", "config.ops.launcher", *sys.argv[2:]])
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 

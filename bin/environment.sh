@@ -1,26 +1,26 @@
-# Read by the commands in this folder: finds a Python, and has it make and fill .venv.
+# Sourced by the commands in this folder: finds a Python and prepares .venv with it.
 # shellcheck shell=sh
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P) || exit 1
 case ${ATRIUM_HOME:-/} in
 /*) ;;
-*) ATRIUM_HOME=$PWD/$ATRIUM_HOME && export ATRIUM_HOME ;; # before we go elsewhere
+*) ATRIUM_HOME=$PWD/$ATRIUM_HOME && export ATRIUM_HOME ;; # relative to the caller's folder
 esac
 cd -- "$root" || exit 1
 unset PYTHONHOME PYTHONPATH
 
-suits() { # Whether $1 runs, and is a Python that the requirements are locked for. A name on PATH may be an empty shell.
+suits() { # Whether $1 runs and is a supported Python. A name on PATH may be a wrapper without one.
     "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1
 }
 
-prepare() { # prepare REQUIREMENTS: .venv/bin/python has what that file names, or this ends with a sentence
+prepare() { # prepare REQUIREMENTS: install that file into .venv, or exit with a message
     python=.venv/bin/python
     if ! suits "$python"; then
         python=
         for candidate in ${PYTHON:+"$PYTHON"} python3.14 python3.13 python3.12 python3.11 python3 python; do
             suits "$candidate" || continue
             python=$candidate
-            # Debian's Python comes without what makes a virtual environment; another one may have it.
+            # Debian's Python may lack ensurepip, which makes virtual environments. Another Python may have it.
             "$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1 && break
         done
         if [ -z "$python" ]; then

