@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], *, timeout: float = 30, what: str = "") -> T:
+def wait_until(condition: Callable[[], T], *, timeout: float = 60, what: str = "") -> T:
     """Call ``condition`` until its result is true and return it; fail after ``timeout`` seconds.
 
     An AssertionError of the condition counts as false. The last one is shown if the wait fails.

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from django.test import Client
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from accounts.backends import BACKEND
 from accounts.models import User
@@ -36,6 +36,8 @@ ARGUMENTS = [
     # A request to another host fails immediately and is reported, instead of waiting for a name server.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ]
+TIMEOUT = 60_000  # milliseconds; a busy machine needs longer than Playwright's defaults
+expect.set_options(timeout=TIMEOUT)
 PICTURES = Path(__file__).resolve().parents[2] / "reports" / "browser"
 
 
@@ -134,7 +136,7 @@ def browse(request: pytest.FixtureRequest, browser: Browser, site: str, watch: W
         context = browser.new_context(
             base_url=site, viewport={"width": width, "height": height}, color_scheme=scheme, **options
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(TIMEOUT)
         if user is not None:
             client = Client()
             client.force_login(user, backend=BACKEND)

@@ -175,8 +175,8 @@ class TestImport:
 
     def test_an_import_with_the_keyboard_only(self, browse: Callable[..., Page], ada: User) -> None:
         page = browse("/contacts/import/", user=ada)
-        page.get_by_label("Choose a file").focus()
         with page.expect_file_chooser() as chooser:
+            page.get_by_label("Choose a file").focus()
             page.keyboard.press("Enter")
         chooser.value.set_files({"name": "a.csv", "mimeType": "text/csv", "buffer": CSV.encode()})
         expect(page.get_by_role("cell", name="Ana Petrosyan")).to_be_visible()

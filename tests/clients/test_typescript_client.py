@@ -24,8 +24,6 @@ LIVE = ROOT / "clients" / "typescript" / "test" / "live"
 VENDORED = ROOT / "config" / "static" / "atrium" / "client.js"
 ROLES = ("web", "events", "redis")
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture(scope="module")
 def pages(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

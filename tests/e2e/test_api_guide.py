@@ -62,7 +62,6 @@ def blocks() -> Iterator[tuple[str, str, str]]:
             yield script, next_kind if next_kind != "sh" else "", shown
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here to make the calls with")
 def test_the_guide_works_as_written(product, tmp_path):
     product.start()

@@ -1,7 +1,5 @@
 """From nothing to a running product: all five domains with real files, then ``kill -9`` of everything."""
 
-import pytest
-
 from ..places import ROOT
 from ..waiting import wait_until
 from .product import Product
@@ -48,7 +46,6 @@ def count(product: Product, path: str) -> int:
     return total
 
 
-@pytest.mark.timeout(300)
 def test_a_new_user_walks_through_all_five_domains_and_nothing_is_lost_when_everything_is_killed(
     product: Product,
 ) -> None:

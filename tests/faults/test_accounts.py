@@ -44,7 +44,6 @@ def code_of(message: Any) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_mails_are_sent_once_after_the_mail_server_returns(build_stack: Callable[..., Stack]) -> None:
     port, inbox = free_port(), Inbox()
     stack = build_stack(EMAIL_URL=f"smtp://127.0.0.1:{port}")
@@ -92,7 +91,6 @@ class KillingInbox(Inbox):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_a_worker_killed_between_sending_and_commit_sends_another_code(build_stack: Callable[..., Stack]) -> None:
     port, inbox = free_port(), KillingInbox()
     stack = build_stack(EMAIL_URL=f"smtp://127.0.0.1:{port}")
@@ -113,7 +111,6 @@ def test_a_worker_killed_between_sending_and_commit_sends_another_code(build_sta
     assert len(inbox.messages) == 2, "at most one mail too many"
 
 
-@pytest.mark.timeout(240)
 def test_acknowledged_registrations_survive_a_killed_web_process(
     build_stack: Callable[..., Stack], smtp: Inbox
 ) -> None:
@@ -145,7 +142,6 @@ def test_acknowledged_registrations_survive_a_killed_web_process(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_an_upgrade_keeps_unconfirmed_registrations_blocks_and_mails(build_stack: Callable[..., Stack]) -> None:
     stack = build_stack()
     stack.manage("migrate", "accounts", "0002", "--verbosity", "0")

@@ -107,7 +107,6 @@ class Uploader:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_workers_killed_at_random_instants_lose_no_row_and_respect_the_window(build_stack: Any) -> None:
     stack = build_stack(CONTACT_WINDOW="2")
     stack.start("web")
@@ -126,7 +125,6 @@ def test_workers_killed_at_random_instants_lose_no_row_and_respect_the_window(bu
     people.check(2)
 
 
-@pytest.mark.timeout(600)
 def test_the_import_of_a_killed_worker_is_resumed_within_seconds(build_stack: Any) -> None:
     stack = build_stack(CONTACT_WINDOW="2")
     stack.start("web")
@@ -166,7 +164,6 @@ def removed(stack: Stack, upload: int) -> int | None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_an_undo_while_rows_wait_removes_all_of_them_and_releases_the_rows_of_others(build_stack: Any) -> None:
     stack = build_stack(CONTACT_WINDOW="3")
     stack.start("web")
@@ -190,7 +187,6 @@ def test_an_undo_while_rows_wait_removes_all_of_them_and_releases_the_rows_of_ot
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_workers_killed_during_large_undos_leave_no_row_and_count_each_once(build_stack: Any) -> None:
     stack = build_stack(CONTACT_WINDOW="2")
     stack.start("web")
@@ -220,7 +216,6 @@ def test_workers_killed_during_large_undos_leave_no_row_and_count_each_once(buil
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_web_processes_killed_during_erasures_erase_all_rows_of_a_request_or_none(build_stack: Any) -> None:
     stack = build_stack(CONTACT_WINDOW="2")
     web = stack.start("web")
@@ -269,7 +264,6 @@ def _log(stack: Stack, process: Any) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_killed_postgres_only_delays_imports(build_stack: Any) -> None:
     stack = build_stack(CONTACT_WINDOW="2")
     stack.start("web")
@@ -287,7 +281,6 @@ def test_a_killed_postgres_only_delays_imports(build_stack: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_worker_that_is_stopped_with_the_window_s_lock_blocks_others_for_at_most_30_seconds(build_stack: Any) -> None:
     stack = build_stack(CONTACT_WINDOW="2")
     stack.start("web")
@@ -323,7 +316,6 @@ def _stop_with_lock(stack: Stack, worker: Any) -> tuple | None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(480)
 def test_a_storage_outage_only_delays_imports(build_stack: Any) -> None:
     s3 = S3()
     s3.start()

@@ -95,7 +95,6 @@ def opened() -> Iterator[contextlib.ExitStack]:
         yield stack
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("url", ["url", "front_url"])
 def test_half_sent_bodies_delay_nobody_and_are_answered_with_408(
     site: Stack, opened: contextlib.ExitStack, url: str
@@ -114,14 +113,12 @@ def test_half_sent_bodies_delay_nobody_and_are_answered_with_408(
         assert connection.recv(1) == b"", "the connection is closed"
 
 
-@pytest.mark.timeout(300)
 def test_a_head_that_stays_incomplete_is_ended(site: Stack, opened: contextlib.ExitStack) -> None:
     connection = opened.enter_context(connect(site.front_url, b"GET /healthz/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"))
     connection.settimeout(120)
     assert connection.recv(100) == b""
 
 
-@pytest.mark.timeout(300)
 def test_a_client_that_reads_nothing_is_disconnected(site: Stack, token: str, opened: contextlib.ExitStack) -> None:
     head = f"GET /api/v1/notes/?page_size=50 HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n"
     # Three answers, because the buffers of the system accept the first without a reader.
@@ -138,7 +135,6 @@ def open_clients(stack: Stack) -> set[int]:
     return {each.raddr.port for each in connections if each.laddr.port == stack.front_port and each.raddr}
 
 
-@pytest.mark.timeout(600)
 def test_slow_readers_and_a_flood_of_large_pages_delay_nobody(
     site: Stack, token: str, opened: contextlib.ExitStack
 ) -> None:
@@ -185,7 +181,6 @@ def flood(call: Callable[[], object]) -> Iterator[None]:
             thread.join(60)
 
 
-@pytest.mark.timeout(300)
 def test_a_large_body_is_stored_on_disk_and_passed_on_when_it_is_complete(site: Stack, token: str) -> None:
     content = b"PK" + bytes(30_000_000)
     before = memory(site)

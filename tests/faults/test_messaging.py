@@ -20,8 +20,6 @@ from ..events.streams import Event, Listener
 from ..waiting import wait_until
 from .stack import Stack
 
-pytestmark = pytest.mark.timeout(240)
-
 TOKENS = """
 import json
 from accounts import tokens

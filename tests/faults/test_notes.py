@@ -4,7 +4,6 @@ import collections
 import time
 from typing import Any
 
-import pytest
 import requests
 
 from ..conftest import Inbox
@@ -41,7 +40,6 @@ class Account:
         return requests.request(method, url, headers=self.headers, timeout=30, **options)
 
 
-@pytest.mark.timeout(240)
 def test_killed_workers_import_each_note_once_and_mail_each_reminder_once(build_stack: Any, smtp: Inbox) -> None:
     stack = build_stack(EMAIL_URL=f"smtp://127.0.0.1:{smtp.port}")
     stack.start("web")
@@ -88,7 +86,6 @@ def test_killed_workers_import_each_note_once_and_mail_each_reminder_once(build_
     assert len(reminders) <= 41
 
 
-@pytest.mark.timeout(240)
 def test_notes_work_without_redis_and_are_503_without_postgres(build_stack: Any) -> None:
     stack = build_stack()
     stack.start("web")

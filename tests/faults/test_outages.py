@@ -44,7 +44,6 @@ def make_people(stack: Stack, count: int) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_a_worker_survives_a_kill_of_redis_and_no_mail_is_lost(build_stack: Callable[..., Stack], smtp: Inbox) -> None:
     stack = build_stack(**use_mail_server(smtp))
     stack.start("web")
@@ -82,7 +81,6 @@ def test_a_worker_survives_a_kill_of_redis_and_no_mail_is_lost(build_stack: Call
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_a_flushed_redis_and_killed_workers_only_delay_the_mails(
     build_stack: Callable[..., Stack], smtp: Inbox
 ) -> None:
@@ -102,7 +100,6 @@ def test_a_flushed_redis_and_killed_workers_only_delay_the_mails(
     assert len(smtp.messages) <= len(people) + 1
 
 
-@pytest.mark.timeout(240)
 def test_without_postgres_requests_get_503_and_recover_within_ten_seconds_of_its_return(stack: Stack) -> None:
     stack.start("web")
     stack.start("worker")
@@ -128,7 +125,6 @@ def test_without_postgres_requests_get_503_and_recover_within_ten_seconds_of_its
     assert stack.log("beat").count("part=postgres") == 2, "one line for the outage, one for the recovery"
 
 
-@pytest.mark.timeout(240)
 def test_a_beat_that_starts_without_postgres_waits_for_it(build_stack: Callable[..., Stack], smtp: Inbox) -> None:
     stack = build_stack(**use_mail_server(smtp))
     stack.start("web")
@@ -145,7 +141,6 @@ def test_a_beat_that_starts_without_postgres_waits_for_it(build_stack: Callable[
     assert "Traceback" not in stack.log("beat")
 
 
-@pytest.mark.timeout(240)
 def test_a_redis_that_refuses_writes_is_handled_as_an_outage(stack: Stack) -> None:
     stack.start("web")
     stack.start("beat")
@@ -165,7 +160,6 @@ def test_a_redis_that_refuses_writes_is_handled_as_an_outage(stack: Stack) -> No
     assert "Traceback" not in stack.log("web") + stack.log("beat")
 
 
-@pytest.mark.timeout(240)
 def test_a_redis_that_hangs_does_not_block_requests(stack: Stack) -> None:
     stack.start("web")
     make_people(stack, 1)
@@ -181,7 +175,6 @@ def test_a_redis_that_hangs_does_not_block_requests(stack: Stack) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_two_beats_and_two_workers_send_each_mail_once(build_stack: Callable[..., Stack], smtp: Inbox) -> None:
     stack = build_stack(**use_mail_server(smtp))
     stack.start("web")
@@ -193,7 +186,6 @@ def test_two_beats_and_two_workers_send_each_mail_once(build_stack: Callable[...
     assert len(smtp.messages) == len(people)
 
 
-@pytest.mark.timeout(240)
 def test_a_message_delivered_twice_is_processed_once(build_stack: Callable[..., Stack], smtp: Inbox) -> None:
     stack = build_stack(**use_mail_server(smtp))
     stack.start("web")
@@ -218,7 +210,6 @@ def rabbitmq_listens() -> bool:
 
 
 @pytest.mark.skipif(not rabbitmq_listens(), reason="no RabbitMQ listens on 127.0.0.1:5672")
-@pytest.mark.timeout(240)
 def test_a_task_runs_over_rabbitmq(build_stack: Callable[..., Stack], smtp: Inbox) -> None:
     stack = build_stack(**use_mail_server(smtp), CELERY_BROKER_URL=RABBITMQ)
     stack.start("web")

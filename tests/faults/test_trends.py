@@ -51,7 +51,6 @@ def stored(stack: Stack) -> dict[str, int]:
     return dict(stack.sql("SELECT megatrend, count(*) FROM trends_trend GROUP BY megatrend"))
 
 
-@pytest.mark.timeout(300)
 def test_killed_workers_leave_every_valid_row_stored_once_and_every_invalid_row_reported(
     build_stack: Callable[..., Stack],
 ) -> None:
@@ -91,7 +90,6 @@ def test_killed_workers_leave_every_valid_row_stored_once_and_every_invalid_row_
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
 def test_a_file_is_imported_only_when_its_writer_is_done(build_stack: Callable[..., Stack]) -> None:
     stack = build_stack(TRENDS_SETTLE="1.5", TRENDS_INTERVAL="1")
     (stack.folder / "inbox").mkdir()
@@ -136,7 +134,6 @@ def may_mount(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
 @pytest.mark.usefixtures("may_mount")
 def test_a_full_backup_disk_delays_only_the_files_that_do_not_fit(build_stack: Callable[..., Stack]) -> None:
     stack = build_stack(TRENDS_SETTLE="0.2", TRENDS_INTERVAL="1")
@@ -169,7 +166,6 @@ def test_a_full_backup_disk_delays_only_the_files_that_do_not_fit(build_stack: C
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
 @pytest.mark.usefixtures("may_mount")
 def test_an_upload_without_disk_space_is_503(build_stack: Callable[..., Stack]) -> None:
     stack = build_stack()
@@ -188,7 +184,6 @@ def test_an_upload_without_disk_space_is_503(build_stack: Callable[..., Stack]) 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
 def test_a_file_size_limit_delays_only_the_files_that_exceed_it(build_stack: Callable[..., Stack]) -> None:
     stack = build_stack(TRENDS_SETTLE="0.2", TRENDS_INTERVAL="1")
     stack.start("beat")
@@ -221,7 +216,6 @@ def test_a_file_size_limit_delays_only_the_files_that_exceed_it(build_stack: Cal
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_a_postgres_restart_and_a_file_that_arrives_during_an_import_lose_nothing(
     build_stack: Callable[..., Stack],
 ) -> None:
@@ -269,7 +263,6 @@ def assert_one_state_of_each_trend(stack: Stack, trends: int, imports: int) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
 def test_updates_of_the_same_trends_by_two_workers_leave_one_state_and_a_complete_history(
     build_stack: Callable[..., Stack],
 ) -> None:
@@ -286,7 +279,6 @@ def test_updates_of_the_same_trends_by_two_workers_leave_one_state_and_a_complet
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_killed_workers_never_leave_an_update_half_done(build_stack: Callable[..., Stack]) -> None:
     stack = build_stack(TRENDS_SETTLE="0.2", TRENDS_INTERVAL="1", TRENDS_MODE="update")
     stack.start("beat")

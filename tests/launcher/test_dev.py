@@ -11,7 +11,6 @@ from ..waiting import wait_until
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(420)
 def test_a_changed_file_restarts_the_processes(product: Product) -> None:
     product.start("--dev")
     assert requests.get(f"{product.url}/dev/mail/", timeout=30).status_code == 200

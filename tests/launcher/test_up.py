@@ -44,7 +44,6 @@ def kill_and_wait(product: Product, name: str, which: Callable[[], list[psutil.P
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(420)
 def test_killed_processes_are_restarted_and_all_end_with_up(product: Product) -> None:
     product.start()
     orphan = called(product, "granian asginl", "worker-1")[0]
@@ -90,7 +89,6 @@ def test_killed_processes_are_restarted_and_all_end_with_up(product: Product) ->
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_the_next_start_ends_processes_of_a_killed_one(product: Product) -> None:
     product.start()
     wait_until(lambda: "Atrium is ready" in log(product), what="the first start is ready")

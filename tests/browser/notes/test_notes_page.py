@@ -25,8 +25,6 @@ from ..conftest import PICTURES, Watch
 from ..test_landing import overflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
-expect.set_options(timeout=30_000)  # a busy machine may need longer than the default of 5 s
-
 Browse = Callable[..., Page]
 
 
