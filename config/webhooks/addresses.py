@@ -131,12 +131,12 @@ def _host(parts: SplitResult) -> tuple[str, Address | None]:
             if address.scope_id:
                 raise RefusedURL("The URL must not contain a zone.")
             return str(address), address
-        # Full-width digits and other dots are what a resolver may make of them.
-        host = unicodedata.normalize("NFKC", host).replace("\u3002", ".").lower().removesuffix(".")
+        # As a resolver may read it: full-width digits and dots, and characters that IDNA removes, such as soft hyphens.
+        host = unicodedata.normalize("NFKC", host).replace("\u3002", ".").removesuffix(".")
+        host = host.encode("idna").decode().lower()
         if _is_ipv4(host):
             literal = _parse_ipv4(host)
             return str(literal), literal
-        host = host.encode("idna").decode()
     except RefusedURL:
         raise
     except ValueError as error:

@@ -20,12 +20,15 @@ REFUSED = [
     # other notations of IPv4
     "2130706433", "0x7f000001", "0x7F.0.0.1", "0177.0.0.1", "017700000001", "127.1", "127.0.1", "0", "0x0", "0xa.1",
     "0x7f.0x0.0x0.0x1", "0251.0376.0251.0376", "2852039166", "3232235521", "127.0.0.1.", "\uff11\uff12\uff17.0.0.1",
-    "127\u30020\u30020\u30021", "\u2460\u2461\u2466.0.0.1", "\uff10x7f.1",
+    "127\u30020\u30020\u30021", "\u2460\u2461\u2466.0.0.1", "\uff10x7f.1", "127.0.0.1\uff0e", "127.0.0.\u00ad1",
+    "127.0.0.\u200b1", "10.0.0.\u20601", "0X7F.1",
     # IPv6
     "[::1]", "[::]", "[0:0:0:0:0:0:0:1]", "[fe80::1]", "[fc00::1]", "[fd12:3456::1]", "[fec0::1]", "[ff02::1]",
-    "[2001:db8::1]", "[100::1]", "[::127.0.0.1]", "[64:ff9b:1::1]", "[5f00::1]",
-    # IPv4 inside IPv6: mapped, NAT64, 6to4, Teredo
-    "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[0:0:0:0:0:ffff:10.0.0.1]", "[::ffff:169.254.169.254]",
+    "[2001:db8::1]", "[100::1]", "[::127.0.0.1]", "[64:ff9b:1::1]", "[5f00::1]", "[fd00:ec2::254]",
+    "[fe80::5efe:a00:1]",
+    # IPv4 inside IPv6: mapped, translated, NAT64, 6to4, Teredo
+    "[::ffff:127.0.0.1]", "[::ffff:0:127.0.0.1]", "[::ffff:7f00:1]", "[0:0:0:0:0:ffff:10.0.0.1]",
+    "[::ffff:169.254.169.254]",
     "[64:ff9b::127.0.0.1]", "[64:ff9b::a00:1]", "[64:ff9b::169.254.169.254]", "[2002:7f00:1::]", "[2002:a00:1::1]",
     "[2002:a9fe:a9fe::]", "[2001:0:808:808:0:0:f5ff:fffe]", "[2001:0:7f00:1::]", "[2001:0:a00:1:0:0:f7f7:f7f7]",
 ]  # fmt: skip
@@ -79,7 +82,7 @@ def test_a_url_with_an_address_that_is_not_public_is_refused(host: str) -> None:
         addresses.parse(f"https://{host}/hook")
 
 
-@pytest.mark.parametrize("host", filter(is_address, REFUSED))
+@pytest.mark.parametrize("host", list(filter(is_address, REFUSED)))
 def test_a_name_with_such_an_address_is_refused_when_it_is_resolved(
     host: str, name_server: Callable[..., list[str]]
 ) -> None:
@@ -103,7 +106,8 @@ def test_public_addresses_are_allowed(host: str) -> None:
         "https://example.org:0/", "https://example.org:99999/", "https://example.org:port/", "https://exa mple.org/",
         "https://example.org\\@127.0.0.1/", "https://example.org/\r\nHost: a", "https://[::1", "https://[v1.a]/",
         "https://[fe80::1%25eth0]/", "https://%31%32%37.0.0.1/", "https://1.2.3.4.5/", "https://256.1.1.1/",
-        "https://08.0.0.1/", "https://0xzz.1/", "https://a..b/", "https://-a.example/", "https://example.org/\u00e4",
+        "https://08.0.0.1/", "https://0xzz.1/", "https://127.0.0.1../", "https://.127.0.0.1/", "https://1.2.3.-1/",
+        "https://a..b/", "https://-a.example/", "https://example.org/\u00e4",
         "https://\u2100.example/", "javascript:alert(1)", "https://" + "a." * 200 + "org/", "",
     ],
 )  # fmt: skip
