@@ -144,7 +144,7 @@ class RenamePasskeyView(TwoStepFormView):
 
     def perform(self, data: dict[str, Any]) -> None:
         name = serializers.PasskeyNameField().run_validation(data["name"])
-        setup.rename_passkey(user=self.user, id=self.id, name=name)
+        setup.rename_passkey(user=self.user, id=self.id, name=name, device=Device.of(self.request))
 
 
 class RemovePasskeyView(TwoStepFormView):

@@ -175,7 +175,7 @@ class PasskeyView(FactorAPIView):
         passkey = self.own_passkey()
         self.require_recent_sign_in()
         data = validated(serializers.RenamePasskeySerializer, request)
-        renamed = setup.rename_passkey(user=self.user, id=passkey.pk, **data)
+        renamed = setup.rename_passkey(user=self.user, id=passkey.pk, **data, device=Device.of(request))
         return Response(serializers.PasskeySerializer(renamed).data)
 
     @extend_schema(

@@ -186,12 +186,14 @@ def add_passkey(*, user: User, ticket: str, name: str, credential: dict[str, Any
 
 
 @transaction.atomic
-def rename_passkey(*, user: User, id: UUID, name: str) -> Passkey:
+def rename_passkey(*, user: User, id: UUID, name: str, device: Device) -> Passkey:
     """Change the name of a passkey; raises NotFound."""
-    passkey = _own_passkey(user, id)
-    audit.record("passkey_renamed", user=user, target=passkey, details={"before": passkey.name, "after": name})
-    passkey.name = name
-    passkey.save(update_fields=["name"])
+    passkey = _own_passkey(_lock(user), id)
+    before, passkey.name = passkey.name, name
+    if name != before:
+        passkey.save(update_fields=["name"])
+        audit.record("passkey_renamed", user=user, target=passkey, details={"before": before, "after": name})
+        answers.notify(user=user, change=f"The passkey “{before}” was renamed to “{name}”.", device=device)
     return passkey
 
 
