@@ -12,8 +12,8 @@ from .models import User, UserProfile
 
 # The API checks for itself (accounts.authentication). The others are needed to set up a factor, or need no sign-in.
 OPEN = (
-    "/api/", "/account/two-step/", "/account/reauthenticate/", "/login/", "/logout/", "/oidc/", "/v/", "/r/", "/files/",
-    "/static/", "/schema/", "/healthz/", "/readyz/", "/metrics/", "/favicon.ico",
+    "/api/", "/account/two-step/", "/account/reauthenticate/", "/login/", "/logout/", "/oidc/", "/v/", "/r/", "/i/",
+    "/files/", "/static/", "/schema/", "/healthz/", "/readyz/", "/metrics/", "/favicon.ico",
 )  # fmt: skip
 
 

@@ -152,6 +152,8 @@ def test_pages_and_admin_lead_to_the_setup_where_a_factor_is_required(db: None, 
     for path in ("/", "/admin/", "/account/", "/notes/", "/admin/accounts/user/"):
         assert client.get(path)["Location"] == TWO_STEP
     assert client.post("/account/password/", {})["Location"] == TWO_STEP
+    for path in ("/v/unknown/", "/r/unknown/", "/i/unknown/"):
+        assert client.get(path).status_code == 400, "mailed links open"
     assert b"This site requires a second factor." in client.get(TWO_STEP).content
     assert client.get("/api/v1/notes/").status_code == 403
     client.post(f"{TWO_STEP}app/start/")
