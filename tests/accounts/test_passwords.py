@@ -164,6 +164,29 @@ def test_an_invalid_password_change_is_refused_by_field(signed_in: Client, body:
     assert {attr for _, attr in error_codes(response)} == {field}
 
 
+@pytest.mark.parametrize(
+    "password, accepted",
+    [
+        ("Lovelace-2026", False),
+        ("ada1815-ATRIUM", False),
+        ("acme-notes-1234", False),
+        ("atrium-atrium-atrium", False),
+        ("countess 7gh!kq2z", True),
+        ("atrium of a green house", True),
+    ],
+)
+def test_words_of_the_context_do_not_count_for_the_length(
+    api: Client, settings: Any, password: str, accepted: bool
+) -> None:
+    settings.PUBLIC_URL, settings.PASSWORD_WORDS = "https://notes.example.com", ["Acme"]
+    user = UserFactory(username="Ada1815", email="countess.of@example.org", last_name="Lovelace")
+    body = {"token": link_for(user, "reset_password"), "password": password}
+    response = api.post(f"{AUTH}new-password/", body)
+    assert response.status_code == (204 if accepted else 400)
+    if not accepted:
+        assert ("password_context_words", "password") in error_codes(response)
+
+
 def test_a_password_set_in_a_shell_ends_the_sessions(api: Client, user: User) -> None:
     tokens = log_in(api, user)
     user.set_password(NEW_PASSWORD)
