@@ -36,7 +36,7 @@ from .models import (
     UserSession,
     WrongCode,
 )
-from .services import deletion, invitations, passwords, personal_tokens, registration, verification
+from .services import deletion, invitations, passwords, personal_tokens, registration, sessions, verification
 
 PERMISSION_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -115,7 +115,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email", "password1", "password2")}),)
     filter_horizontal = ("groups", "user_permissions")
-    actions = ("verify", "deactivate", "send_reset")
+    actions = ("verify", "sign_out", "deactivate", "send_reset")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Only superusers assign permissions: other staff could otherwise make themselves superusers."""
@@ -179,6 +179,14 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     def verify(self, request: HttpRequest, users: QuerySet[User]) -> None:
         done = sum(verification.mark_verified(user) for user in self.manageable(request, users))
         self.message_user(request, f"Confirmed: {done}.", messages.SUCCESS)
+
+    @admin.action(description="Sign out on all devices", permissions=["change"])
+    def sign_out(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        others = [user.pk for user in self.manageable(request, users) if user.pk != request.user.pk]
+        count = sessions.end_sessions(UserSession.objects.filter(user__in=others))
+        self.message_user(
+            request, f"Sessions ended: {count}. Your own and personal access tokens stay.", messages.SUCCESS
+        )
 
     @admin.action(description="Deactivate and sign out", permissions=["change"])
     def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:

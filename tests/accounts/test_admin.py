@@ -97,6 +97,15 @@ def test_deactivation_ends_sessions_and_skips_the_own_account(
     assert User.objects.get(pk=staff.pk).is_active
 
 
+def test_staff_sign_others_out_on_all_devices(desk: DjangoClient, staff: User, user: User, api: Client) -> None:
+    tokens, cookie = log_in(api, user), cookie_client_for(user)
+    response = run_action(desk, "sign_out", user, staff)
+    assert "Sessions ended: 2." in response.content.decode(), "not those of staff"
+    assert api.get(f"{AUTH}profile/", **bearer(tokens["access"])).status_code == 401
+    assert cookie.get("/account/").status_code == 302
+    log_in(api, user)
+
+
 def test_staff_can_send_a_reset_link_without_seeing_it(desk: DjangoClient, user: User, smtp: Inbox) -> None:
     response = run_action(desk, "send_reset", user)
     mails.send_due_mail()
@@ -196,6 +205,9 @@ def test_staff_who_edit_users_cannot_edit_other_staff(editor: User, staff: User,
     desk = cookie_client_for(editor)
     new = {"password1": "another horse battery", "password2": "another horse battery", "usable_password": "true"}
     assert desk.post(reverse("admin:auth_user_password_change", args=[staff.pk]), new).status_code == 403
+    boss = cookie_client_for(staff)
+    run_action(desk, "sign_out", staff)
+    assert boss.get("/account/").status_code == 200
     run_action(desk, "deactivate", staff, user)
     run_action(desk, "delete_selected", staff)
     desk.post(USERS, {"action": "delete_selected", "_selected_action": [staff.pk], "post": "yes"})
