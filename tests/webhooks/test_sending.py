@@ -1,5 +1,6 @@
 """One attempt: what the receiver gets, and every way in which it can answer badly."""
 
+import re
 import socket
 import ssl
 import threading
@@ -20,6 +21,7 @@ from standardwebhooks import WebhookVerificationError
 from config.webhooks import addresses, sending, signing
 from config.webhooks.sending import Message
 
+from ..places import ROOT
 from .conftest import Receiver, verify
 
 
@@ -57,6 +59,25 @@ def test_a_message_is_signed_as_standard_webhooks_says(receiver: Receiver) -> No
     request.body += b" "
     with pytest.raises(WebhookVerificationError):
         verify(request, signing.secret("salt"))
+
+
+def test_the_verification_of_the_guide_accepts_our_signatures_and_no_others(receiver: Receiver) -> None:
+    chapter = (ROOT / "docs" / "api-guide.md").read_text().partition("\n## 7. Webhooks")[2]
+    program: dict[str, Any] = {}
+    exec(re.search(r"^```python\n(.*?)^```$", chapter, re.MULTILINE | re.DOTALL)[1], program)  # noqa: S102  our own page
+    sending.send(message(receiver.url, "new", "old"))
+    (request,) = receiver.requests
+    for salt in ("new", "old"):
+        program["verify"](signing.secret(salt), request.headers, request.body)
+    late = {**request.headers, "webhook-timestamp": str(int(request.headers["webhook-timestamp"]) - 301)}
+    for secret, headers, body in (
+        (signing.secret("another"), request.headers, request.body),
+        (signing.secret("new"), request.headers, request.body + b" "),
+        (signing.secret("new"), {**request.headers, "webhook-id": "msg_2"}, request.body),
+        (signing.secret("new"), late, request.body),
+    ):
+        with pytest.raises(ValueError, match=r"signature is wrong|too old"):
+            program["verify"](secret, headers, body)
 
 
 def test_during_a_change_both_secrets_sign(receiver: Receiver) -> None:
