@@ -8,6 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Set by Atrium for its own processes, or read by other programs.
 INTERNAL = {
     "ATRIUM_PROCESS",
+    "CELERY_SKIP_CHECKS",
     "ATRIUM_LIVENESS_FILE",
     "ATRIUM_RELOAD",
     "ATRIUM_BEHIND_FRONT",

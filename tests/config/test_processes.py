@@ -64,3 +64,13 @@ def test_metrics_are_the_sum_of_the_web_processes(tmp_path: Path) -> None:
     )
     (line,) = [line for line in done.stdout.splitlines() if 'status="200",view="healthz"' in line]
     assert line.endswith(" 2.0")
+
+
+@pytest.mark.parametrize("role, has_pages", [("webhooks", False), ("worker", True)])
+def test_processes_that_serve_no_pages_load_none_of_the_admin(role: str, has_pages: bool) -> None:
+    code = "import django, sys; django.setup(); print('config.admin' in sys.modules, 'contacts.admin' in sys.modules)"
+    environment = {**os.environ, "ATRIUM_PROCESS": role}
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout.split() == [str(has_pages)] * 2, loaded.stderr
