@@ -25,13 +25,12 @@ from django.template import Context
 from django.template.loader import get_template, render_to_string
 from django.utils import timezone
 
+from .db.batches import delete_batch
 from .jobs import runner
 from .jobs.enqueue import enqueue
 from .models import OutgoingMail
 
 logger = structlog.get_logger("atrium.mail")
-
-EXPIRE_AFTER = timedelta(days=30)
 
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False)
 
@@ -47,7 +46,7 @@ def queue(
     """Send ``mail/<template>`` to ``to`` after the commit. ``context`` is JSON and must not contain secrets.
 
     The row is in the data export of ``user``, whom the e-mail is about, and is deleted with the account.
-    A transient row is deleted once it is sent; others are kept for EXPIRE_AFTER.
+    A transient row is deleted once it is sent; others after ``MAIL_DAYS``.
     """
     row = OutgoingMail.objects.create(
         to=to,
@@ -66,9 +65,9 @@ def send_due(limit: int = 100) -> int:
 
 
 def delete_expired() -> int:
-    """Delete e-mails that were sent or failed and are a month old, because they contain addresses; return how many."""
+    """Delete a batch of e-mails that were sent or failed and are older than ``MAIL_DAYS``; return how many."""
     ended = OutgoingMail.objects.exclude(done_at=None, failed_at=None)
-    return ended.filter(created_at__lt=Now() - EXPIRE_AFTER).delete()[0]
+    return delete_batch(ended.filter(created_at__lt=Now() - timedelta(days=settings.MAIL_DAYS)))
 
 
 def _send_row(row: OutgoingMail) -> None:

@@ -284,8 +284,30 @@ PERIODIC_TASKS: dict[str, tuple[str, int]] = {
     "service: delete expired rows": ("config.tasks.delete_expired_rows", 3600),
 }
 
-# Days for which the audit log is kept.
+# Days for which rows are kept (docs/operations.md, "What grows"). What belongs to people is kept for ever with 0.
 AUDIT_DAYS = env.number("AUDIT_DAYS", default=365, least=1)
+SIGN_IN_DAYS = env.number("SIGN_IN_DAYS", default=90, least=1)
+MAIL_DAYS = env.number("MAIL_DAYS", default=30, least=1)
+WEBHOOK_DAYS = env.number("WEBHOOK_DAYS", default=30, least=1)
+IMPORT_DAYS = env.number("IMPORT_DAYS", default=0)
+MESSAGE_DAYS = env.number("MESSAGE_DAYS", default=0)
+TRENDS_HISTORY_DAYS = env.number("TRENDS_HISTORY_DAYS", default=0)
+# Each deletes one batch of old rows and returns how many; config.tasks.delete_expired_rows calls them every hour. What
+# may take longest is last.
+RETENTION = (
+    "config.api.idempotency.delete_expired_keys",
+    "config.mail.delete_expired",
+    "config.webhooks.services.delete_expired",
+    "config.audit.delete_expired",
+    "config.audit.delete_expired_admin_log",
+    "config.ops.scheduled_backups.delete_expired",
+    "notes.services.imports.delete_expired_imports",
+    "contacts.services.retention.delete_expired_uploads",
+    "trends.services.retention.delete_expired_row_errors",
+    "trends.services.retention.delete_expired_changes",
+    "messaging.services.retention.delete_finished_batches",
+    "messaging.services.retention.delete_expired_messages",
+)
 
 # --- Accounts, tokens, passwords --------------------------------------------------------------------------------------
 

@@ -2,12 +2,11 @@
 
 from celery import shared_task
 
-from . import audit, mail, storage
-from .api import idempotency
+from . import mail, retention, storage
 from .dashboard import services as dashboard_services
 from .ops import scheduled_backups
 from .realtime import events
-from .webhooks import delivering, services
+from .webhooks import delivering
 
 
 @shared_task
@@ -17,8 +16,7 @@ def send_mail() -> int:
 
 @shared_task
 def delete_expired_rows() -> int:
-    expiring = (idempotency.delete_expired_keys, mail.delete_expired, audit.delete_expired, services.delete_expired)
-    return sum(delete() for delete in expiring)
+    return retention.delete_old_rows()
 
 
 @shared_task

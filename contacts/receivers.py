@@ -7,8 +7,10 @@ from django.dispatch import receiver
 
 from accounts.models import User
 from config import storage
+from config.cache import generations
 
 from .models import FileMetadata, UnprocessedContact
+from .services.notifications import cache_scope
 from .services.release import delete_waiting
 from .services.window import lock_window
 
@@ -21,6 +23,12 @@ def delete_waiting_of_deleted_user(instance: User, **_: Any) -> None:
     """
     lock_window()
     delete_waiting(UnprocessedContact.objects.filter(owner=instance))
+
+
+@receiver(post_delete, sender=User, dispatch_uid="contacts.delete_generations")
+def delete_generations(instance: Any, **_: Any) -> None:
+    """Delete the rows that said which cached answers of the user are current."""
+    generations.delete_after_commit(cache_scope(instance.pk))
 
 
 @receiver(post_delete, sender=FileMetadata, dispatch_uid="contacts.discard_file")

@@ -262,6 +262,63 @@ def clear_sender(user_id: int) -> None:
         )
 
 
+# --- Retention --------------------------------------------------------------------------------------------------------
+
+OLD_MESSAGES = 1000  # looked at by one call
+OLD_RECEIPTS = 5000  # deleted by one call
+
+
+def delete_old_messages(days: int) -> int:
+    """Delete a batch of receipts of the oldest messages, and the messages without any; return how many rows.
+
+    The age of messages is in the order of their ids, so only the first ones are looked at: no index of the age is
+    needed, and nothing is scanned if none is old. This waits for no lock: what is locked is left for the next call. A
+    lock on the message keeps a fan-out from creating receipts meanwhile.
+    """
+    old = fetch(
+        """
+        SELECT id FROM messaging_message WHERE id IN (
+            SELECT id FROM (SELECT id, created_at FROM messaging_message ORDER BY id LIMIT %s) AS first
+            WHERE created_at < now() - make_interval(days => %s)
+        ) ORDER BY id FOR UPDATE SKIP LOCKED
+        """,
+        [OLD_MESSAGES, days],
+    )
+    if not old:
+        return 0
+    ids = id_array(message_id for (message_id,) in old)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM messaging_messagerecipient WHERE id IN (
+                SELECT id FROM messaging_messagerecipient WHERE message_id = ANY(%s::bigint[])
+                ORDER BY message_id, recipient_id LIMIT %s FOR UPDATE SKIP LOCKED
+            )
+            """,
+            [ids, OLD_RECEIPTS],
+        )
+        deleted = cursor.rowcount
+        cursor.execute(
+            """
+            DELETE FROM messaging_broadcastbatch WHERE id IN (
+                SELECT id FROM messaging_broadcastbatch
+                WHERE message_id = ANY(%s::bigint[]) AND (done_at IS NOT NULL OR failed_at IS NOT NULL)
+                FOR UPDATE SKIP LOCKED
+            )
+            """,
+            [ids],
+        )
+        cursor.execute(
+            """
+            DELETE FROM messaging_message AS m WHERE id = ANY(%s::bigint[])
+            AND NOT EXISTS (SELECT 1 FROM messaging_messagerecipient WHERE message_id = m.id)
+            AND NOT EXISTS (SELECT 1 FROM messaging_broadcastbatch WHERE message_id = m.id)
+            """,
+            [ids],
+        )
+        return deleted + cursor.rowcount
+
+
 # --- Conversations ----------------------------------------------------------------------------------------------------
 
 

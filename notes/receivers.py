@@ -37,6 +37,7 @@ def invalidate_after_deletion(instance: Any, **_: Any) -> None:
     here avoids a deadlock.
     """
     generations.invalidate(*map(cache_scope, instance.shared_with))
+    generations.delete_after_commit(cache_scope(instance.pk))
 
 
 @receiver(post_delete, sender=NoteImport, dispatch_uid="notes.discard_archive")

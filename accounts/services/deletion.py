@@ -1,14 +1,17 @@
 """Deleting accounts and expired rows."""
 
 from datetime import timedelta
+from typing import Any
 
 from axes.models import AccessAttempt
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from config import audit, mail, storage
+from config.db.batches import delete_in_batches
 from config.models import OutgoingMail
 from config.realtime import events
 from config.webhooks import services as webhooks
@@ -30,8 +33,6 @@ from .factors import answers, tickets
 from .passwords import confirm_person
 from .personal_tokens import revoke_tokens
 from .sessions import end_sessions
-
-RETENTION = timedelta(days=90)  # of ended sessions, which identify known devices, of used links, and of expired tokens
 
 
 @transaction.atomic
@@ -67,14 +68,16 @@ def remove_user(user: User) -> None:
 
 def delete_expired() -> int:
     """Delete old sessions and links, and expired registrations and invitations; returns the number of rows."""
-    deleted = [
-        Session.objects.filter(expire_date__lt=Now()).delete(),
-        UserSession.objects.filter(Q(expires_at__lt=Now() - RETENTION) | Q(ended_at__lt=Now() - RETENTION)).delete(),
-        AccountLink.objects.exclude(done_at=None, failed_at=None).filter(created_at__lt=Now() - RETENTION).delete(),
-        PendingRegistration.objects.filter(expires_at__lte=Now()).delete(),
-        Invitation.objects.unused().filter(expires_at__lte=Now()).delete(),
-        Invitation.objects.filter(used_at__lt=Now() - RETENTION).delete(),
-        WrongCode.objects.filter(at__lt=Now() - answers.WINDOW).delete(),
-        PersonalToken.objects.filter(expires_at__lt=Now() - RETENTION).delete(),
-    ]
-    return sum(number for number, _ in deleted) + tickets.delete_expired() + oidc.delete_expired()
+    oldest = Now() - timedelta(days=settings.SIGN_IN_DAYS)
+    expired: tuple[QuerySet[Any], ...] = (
+        Session.objects.filter(expire_date__lt=Now()),
+        UserSession.objects.filter(Q(expires_at__lt=oldest) | Q(ended_at__lt=oldest)),
+        AccountLink.objects.exclude(done_at=None, failed_at=None).filter(created_at__lt=oldest),
+        PendingRegistration.objects.filter(expires_at__lte=Now()),
+        Invitation.objects.unused().filter(expires_at__lte=Now()),
+        Invitation.objects.filter(used_at__lt=oldest),
+        WrongCode.objects.filter(at__lt=Now() - answers.WINDOW),
+        PersonalToken.objects.filter(expires_at__lt=oldest),
+        AccessAttempt.objects.filter(attempt_time__lt=Now() - settings.AXES_COOLOFF_TIME),
+    )
+    return sum(map(delete_in_batches, expired)) + tickets.delete_expired() + oidc.delete_expired()

@@ -16,6 +16,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config.db.batches import delete_batch
 from config.json import dumps, dumps_sorted
 from config.models import IdempotencyKey
 
@@ -91,5 +92,5 @@ def _body(response: Response | HttpResponse) -> bytes:
 
 
 def delete_expired_keys() -> int:
-    """Delete keys older than a day; return how many."""
-    return IdempotencyKey.objects.filter(created_at__lt=Now() - RETENTION).delete()[0]
+    """Delete a batch of keys older than a day; return how many."""
+    return delete_batch(IdempotencyKey.objects.filter(created_at__lt=Now() - RETENTION))

@@ -6,19 +6,20 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connection, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from config.client_ip import client_ip, user_agent
+from config.db.batches import BATCH, delete_batch
 from config.logs import masked
 
 from .context import current_request
 from .models import AuditRecord
 
 MAX_TEXT = 500  # characters of a text in ``details``
-BATCH = 5000  # rows deleted by one statement
 
 
 def record(
@@ -82,18 +83,19 @@ def erase_user(user_id: int) -> None:
     rows.filter(actor=user_id).update(actor=None, **person)
 
 
+@transaction.atomic
 def delete_expired() -> int:
-    """Delete records older than ``AUDIT_DAYS``; returns how many."""
-    oldest, deleted = Now() - timedelta(days=settings.AUDIT_DAYS), 0
-    while True:
-        with transaction.atomic():
-            with connection.cursor() as cursor:  # what the trigger lets this transaction delete
-                cursor.execute(
-                    "SELECT set_config('atrium.audit_delete_before', (now() - make_interval(days => %s))::text, true)",
-                    [settings.AUDIT_DAYS],
-                )
-            expired = AuditRecord.objects.filter(at__lt=oldest).order_by("pk").values("pk")[:BATCH]
-            count = AuditRecord.objects.filter(pk__in=expired)._raw_delete(using="default")
-        deleted += count
-        if count < BATCH:
-            return deleted
+    """Delete a batch of records older than ``AUDIT_DAYS``; return how many."""
+    with connection.cursor() as cursor:  # what the trigger lets this transaction delete
+        cursor.execute(
+            "SELECT set_config('atrium.audit_delete_before', (now() - make_interval(days => %s))::text, true)",
+            [settings.AUDIT_DAYS],
+        )
+    oldest = Now() - timedelta(days=settings.AUDIT_DAYS)
+    expired = AuditRecord.objects.filter(at__lt=oldest).order_by("pk").values("pk")[:BATCH]
+    return AuditRecord.objects.filter(pk__in=expired)._raw_delete(using="default")
+
+
+def delete_expired_admin_log() -> int:
+    """Delete a batch of entries of the admin's own log that are older than ``AUDIT_DAYS``; return how many."""
+    return delete_batch(LogEntry.objects.filter(action_time__lt=Now() - timedelta(days=settings.AUDIT_DAYS)))

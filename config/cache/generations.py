@@ -5,7 +5,7 @@ the sum of several rows, so that concurrent writers of one scope rarely wait for
 (docs/decisions/generations-in-postgres.md).
 """
 
-from django.db import connection
+from django.db import connection, transaction
 
 from config.db.first_query import first_query
 
@@ -32,6 +32,16 @@ def invalidate(*scopes: str) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(f"SET CONSTRAINTS ALL IMMEDIATE; {INCREMENT}", [sorted(set(scopes))])
+
+
+def delete_after_commit(scope: str) -> None:
+    """Delete the rows of ``scope`` after this transaction, which deletes the only user who could ask for it."""
+    transaction.on_commit(lambda: _delete(scope))
+
+
+def _delete(scope: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM config_cachegeneration WHERE scope = %s", [scope])
 
 
 def current_generation(scope: str) -> int:

@@ -11,9 +11,11 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import storages
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from config.db.batches import delete_batch
 from config.db.locks import try_lock
 from config.jobs import runner
 from config.models import Backup
@@ -88,6 +90,12 @@ def delete_replaced(*, keep: int) -> None:
     for row in stored[keep:]:
         storages["backups"].delete(row.name)
         Backup.objects.filter(pk=row.pk).update(deleted_at=Now())
+
+
+def delete_expired() -> int:
+    """Delete a batch of rows whose backup failed or was replaced more than ``AUDIT_DAYS`` ago; return how many."""
+    oldest = Now() - timedelta(days=settings.AUDIT_DAYS)
+    return delete_batch(Backup.objects.filter(Q(deleted_at__lt=oldest) | Q(failed_at__lt=oldest)))
 
 
 def check() -> str:

@@ -88,7 +88,7 @@ RESTART: dict[str, Any] = {"done_at": None, "failed_at": None, "leased_until": N
 
 
 class WebhookDelivery(Job):
-    """One message to one webhook. It is deleted 30 days after it was made."""
+    """One message to one webhook. It is deleted ``WEBHOOK_DAYS`` after it was made."""
 
     task = "config.tasks.deliver_webhooks"
     reports_to_user = True

@@ -13,6 +13,7 @@ from rest_framework.exceptions import NotFound
 from config import audit, mail
 from config.api.errors import Conflict
 from config.db import locks
+from config.db.batches import delete_batch
 from config.jobs.enqueue import enqueue
 
 from . import publishing, signing
@@ -22,7 +23,6 @@ logger = structlog.get_logger(__name__)
 
 MAX_PER_USER = 10
 OVERLAP = timedelta(days=1)  # for which the previous secret signs, too
-EXPIRE_AFTER = timedelta(days=30)  # of deliveries
 OFF = "The webhook was switched off."
 
 
@@ -154,9 +154,9 @@ def disable(webhook: Webhook, reason: DisabledReason) -> None:
 
 
 def delete_expired() -> int:
-    """Delete deliveries that are 30 days old; return how many."""
-    old = WebhookDelivery.objects.filter(created_at__lt=Now() - EXPIRE_AFTER)
-    return old.exclude(done_at=None, failed_at=None).delete()[0]
+    """Delete a batch of ended deliveries that are older than ``WEBHOOK_DAYS``; return how many."""
+    old = WebhookDelivery.objects.filter(created_at__lt=Now() - timedelta(days=settings.WEBHOOK_DAYS))
+    return delete_batch(old.exclude(done_at=None, failed_at=None))
 
 
 def _lock(webhook: Webhook) -> Webhook:

@@ -135,7 +135,7 @@ class WebhookViewSet(WebhooksViewSet):
 @extend_schema_view(
     list=extend_schema(
         summary="List the deliveries of a webhook",
-        description="Newest first. They are deleted after 30 days.",
+        description="Newest first. They are deleted after 30 days, or after the time that the operator has set.",
     ),
 )
 class DeliveryViewSet(WebhooksViewSet):

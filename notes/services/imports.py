@@ -15,11 +15,13 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import User
 from config import audit, storage
 from config.api.errors import PayloadTooLarge, attr_error
+from config.db.batches import delete_batch
 from config.jobs import runner
 from config.jobs.enqueue import enqueue
 
@@ -67,6 +69,13 @@ def start_import(*, user: User, file: UploadedFile, key: str) -> NoteImport:
     audit.record("notes_imported", user=user, target=row, details={"size": size})
     row.refresh_from_db()
     return row
+
+
+def delete_expired_imports() -> int:
+    """Delete a batch of imports that ended more than ``IMPORT_DAYS`` ago; their notes stay. Return how many."""
+    if not settings.IMPORT_DAYS:
+        return 0
+    return delete_batch(NoteImport.objects.filter(finished_at__lt=Now() - timedelta(days=settings.IMPORT_DAYS)))
 
 
 def import_archives(

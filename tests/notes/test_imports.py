@@ -4,6 +4,7 @@ import io
 import struct
 import zipfile
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from django.db.models.functions import Now
 from accounts.models import User
 from config import storage
 from config.models import DiscardedFile
+from config.tasks import delete_expired_rows
 from notes.models import Label, Membership, Note, NoteImport
 from notes.services import imports
 from notes.services.imports import import_archives
@@ -48,6 +50,20 @@ def import_all(owner: Client) -> Callable[[Any], dict[str, Any]]:
         return owner.get(f"{IMPORTS}{answer.json()['id']}/").json()
 
     return run
+
+
+def test_old_imports_are_deleted_and_their_notes_stay(
+    owner: Client, import_all: Callable[[Any], dict[str, Any]], settings: Any
+) -> None:
+    old = import_all(TAKEOUT)
+    NoteImport.objects.update(done_at=Now() - timedelta(days=31))
+    young = import_all(TAKEOUT)
+    assert delete_expired_rows() == 0, "by default they stay"
+    settings.IMPORT_DAYS = 30
+    assert delete_expired_rows() == 1
+    assert owner.get(f"{IMPORTS}{old['id']}/").status_code == 404
+    assert owner.get(f"{IMPORTS}{young['id']}/").json()["duplicates"] == 3
+    assert Note.objects.count() == 3
 
 
 def test_all_properties_of_keep_notes_are_imported(owner: Client, import_all: Callable[[Any], dict[str, Any]]) -> None:

@@ -2404,7 +2404,7 @@ export interface paths {
         };
         /**
          * List the deliveries of a webhook
-         * @description Newest first. They are deleted after 30 days.
+         * @description Newest first. They are deleted after 30 days, or after the time that the operator has set.
          */
         get: operations["webhooks_deliveries_list"];
         put?: never;
