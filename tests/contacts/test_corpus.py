@@ -1,0 +1,68 @@
+"""Workbooks of other projects: each gets an answer, in time, and every row of it is counted.
+
+WORKBOOKS names a folder with the files; CONTRIBUTING.md says where such files are published. They are not part of this
+repository since their licences differ.
+"""
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contacts.services.importing import import_due
+from tests.conftest import Client
+
+from .conftest import URL, Send, code_of
+from .workbooks import upload_of
+
+SECONDS = 5 * float(os.environ.get("SLOWER", "1"))
+FOLDER = os.environ.get("WORKBOOKS", "")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.django_db
+@pytest.mark.skipif(not FOLDER, reason="WORKBOOKS names no folder with workbooks (see CONTRIBUTING.md)")
+def test_workbooks_of_other_projects_get_an_answer_in_time(
+    signed_in: Client, send: Send, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcomes: Counter[str] = Counter()
+    faults: list[str] = []
+    slowest = (0.0, "")
+    files = sorted(path for path in Path(FOLDER).rglob("*") if path.is_file())
+    for path in files:
+        content = path.read_bytes()
+        dry_run = {"file": upload_of(content, path.name), "dry_run": "true"}
+        began = time.monotonic()
+        tried = signed_in.post(f"{URL}uploads/", dry_run, format="multipart")
+        middle = time.monotonic()
+        answer = send(signed_in, content, name=path.name)
+        ended = time.monotonic()
+        slowest = max(slowest, (middle - began, path.name), (ended - middle, path.name))
+        if max(middle - began, ended - middle) > SECONDS or max(tried.status_code, answer.status_code) >= 500:
+            faults.append(
+                f"{path}: {tried.status_code} in {middle - began:.1f} s, {answer.status_code} in {ended - middle:.1f} s"
+            )
+        outcomes[f"dry run: {outcome_of(tried)}"] += 1
+        outcomes[f"upload: {outcome_of(answer)}"] += 1
+        if answer.status_code == 202:
+            import_due()
+            upload = signed_in.get(f"{URL}uploads/{answer.json()['id']}/").json()
+            if upload["status"] != "done" or upload["total_rows"] != sum(
+                map(upload.get, ("accepted", "deferred", "rejected"))
+            ):
+                faults.append(f"{path}: {upload}")
+    with capsys.disabled():
+        print(f"\n{len(files)} files, the slowest answer after {slowest[0]:.1f} s ({slowest[1]})")
+        print(*(f"{number:6} {outcome}" for outcome, number in sorted(outcomes.items())), sep="\n")
+    assert files
+    assert faults == []
+
+
+def outcome_of(answer: Any) -> str:
+    """Return the status code and, of a refusal, its code."""
+    status = answer.status_code
+    return str(status) if status < 400 else f"{status} {code_of(answer)}"
