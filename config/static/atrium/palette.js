@@ -1,6 +1,7 @@
 // Search everything: pages, actions, notes, people, contacts and trends. Loaded when it is first opened (shell.js).
 import { api } from "./api.js";
 import { h, icon } from "./dom.js";
+import { knownPeople, matches } from "./people.js";
 import { chooseTheme } from "./theme-menu.js";
 
 const PAUSE = 150; // milliseconds after a key until the search starts
@@ -50,8 +51,7 @@ const KINDS = {
     }));
   },
   async People(text, signal) {
-    const people = await knownPeople(signal);
-    const known = people.filter((each) => matches(`${each.username} ${each.usercode}`, text));
+    const known = (await knownPeople()).filter((each) => matches(`${each.username} ${each.usercode}`, text));
     const code = text.toUpperCase();
     if (!known.length && /^(?=.*\d)[A-Z0-9]{6}$/.test(code)) {
       const person = await api(`/api/v1/people/${code}/`, { signal }).then(({ data }) => data, () => null);
@@ -74,20 +74,6 @@ const KINDS = {
   },
 };
 const SIGNED_IN_ONLY = ["Notes", "People", "Contacts"];
-
-// The people of the user's conversations, fetched once.
-let people = null;
-function knownPeople(signal) {
-  people ??= get("/api/v1/conversations/?page_size=200", signal).then((rows) => rows.map(({ person }) => person));
-  people.catch(() => (people = null));
-  return people;
-}
-
-const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
-function matches(haystack, text) {
-  const where = fold(haystack);
-  return fold(text).split(/\s+/).every((word) => where.includes(word));
-}
 
 class Palette {
   #results = [];
