@@ -83,17 +83,21 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 FAILED = pytest.StashKey[bool]()
 
 
+def arguments() -> list[str]:
+    """The command line of Chromium."""
+    return ARGUMENTS + (["--no-sandbox"] if os.geteuid() == 0 else [])
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Headless Chromium, started once for each file. The tests are skipped if it is not installed."""
     if CHROMIUM is None:
         pytest.skip("Chromium was not found. Install it, or set CHROMIUM to its path.")
-    arguments = ARGUMENTS + (["--no-sandbox"] if os.geteuid() == 0 else [])
     # While the browser is open, Playwright's event loop runs in this thread, and Django would refuse the queries of a
     # test as queries of a coroutine. The browser lives for one file, and so does the exception from that check.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments())
         yield browser
         browser.close()
 

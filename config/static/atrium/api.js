@@ -25,6 +25,12 @@ export function cookie(name) {
   return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
 }
 
+// A key for the header Idempotency-Key. crypto.randomUUID is not available on pages loaded over plain http from another
+// machine; getRandomValues is.
+export function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 export async function api(path, { method = "GET", body, headers = {}, signal, keepalive = false } = {}) {
   const requestHeaders = { Accept: "application/json", ...headers };
   let payload = body;

@@ -31,8 +31,22 @@ if (root.dataset.user) {
   });
   live.start();
   watchUnread();
+  finishActions();
+}
+
+// Deletions and blocks of the chat page that were not sent before the browser was closed.
+async function finishActions() {
+  try {
+    if (!localStorage.getItem(`atrium.actions.${root.dataset.user}`)) return;
+  } catch {
+    return; // without localStorage there are none
+  }
+  const { actions } = await import("../messaging/undo.js");
+  actions.resume();
 }
 
 function leave() {
-  if (navigator.onLine) location.reload();
+  if (!navigator.onLine) return;
+  dispatchEvent(new Event("userchange")); // what waits in the page belongs to the user who was signed in before
+  location.reload();
 }

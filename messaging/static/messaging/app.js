@@ -1,7 +1,11 @@
 // Connects the parts: the stream receives events, the store holds data, the views show it, the outbox sends.
+import { Drafts } from "./drafts.js";
 import { ListView } from "./list-view.js";
+import { Notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
 import { RecipientsDialog } from "./recipients-dialog.js";
+import { currentRoute, setRoute } from "./route.js";
+import { SearchView } from "./search-view.js";
 import { DELETED, EVERYONE, Store } from "./store.js";
 import { announce, ThreadView } from "./thread-view.js";
 import { api } from "../atrium/api.js";
@@ -14,11 +18,14 @@ const me = { usercode: root.dataset.usercode, username: root.dataset.username, i
 const store = new Store(me);
 const outbox = new Outbox(me.usercode);
 const thread = new ThreadView(store, outbox, { edit: startEditing });
-const list = new ListView(store, { open, outbox });
+const list = new ListView(store, { open });
+const search = new SearchView(store, { open: openFound, find, searched });
+const notifications = new Notifications(me.usercode, { open });
 new RecipientsDialog(store, { send: (body, codes) => outbox.add(body, codes) });
 const bodyLength = $("body").maxLength;
-const drafts = new Map();
+const drafts = new Drafts(me.usercode);
 let loaded = false;
+let shown = {}; // the part of the address that is shown
 let editing = null; // the message whose new text is in the text field
 
 // --- Drawing, at most once for each frame -----------------------------------------------------------------------------
@@ -45,21 +52,58 @@ store.addEventListener("changed", ({ detail }) => {
   redraw("head");
 });
 
-// --- Opening a conversation. Its usercode is in the address, so the browser's Back button works ------------------------
+// --- The address: conversations and searches are entries of the browser's history ----------------------------------------
 
-function open(code) {
-  if (location.hash.slice(1) === code) show();
-  else location.hash = code;
+function open(code, message = null) {
+  setRoute({ code, message });
+  show();
+}
+
+// Leave the conversation.
+function close() {
+  if (currentRoute().code) open("");
+}
+
+// A person was chosen among the results: the search has served its purpose. Messages are opened one after the other.
+function openFound(code, message = null) {
+  clearTimeout(addressTimer);
+  if (!message) search.show("");
+  setRoute({ code, message, search: search.query });
+  show();
+}
+
+// Open the conversation with somebody who is known by their code only.
+async function find(code) {
+  search.showError("");
+  try {
+    await store.fetchPerson(code);
+    openFound(code);
+  } catch (error) {
+    search.showError(error.status === 404 ? `No user has the code ${code}.` : error.message);
+  }
+}
+
+// The first change of an empty field is an entry of the history. The next ones change that entry, and not at each key:
+// Safari allows 100 changes in 30 seconds.
+let addressTimer = 0;
+function searched(text) {
+  clearTimeout(addressTimer);
+  if (!text || !search.isOpen) setRoute({ search: text });
+  else addressTimer = setTimeout(() => setRoute({ search: text }, { replace: true }), 300);
+  search.show(text);
 }
 
 async function show() {
-  const code = decodeURIComponent(location.hash.slice(1));
-  stopEditing();
-  if (thread.code) drafts.set(thread.code, $("body").value);
+  const { code, message } = (shown = currentRoute());
+  if (thread.code !== code) {
+    stopEditing();
+    storeDraft();
+  }
   $("panes").classList.toggle("reading", Boolean(code));
   if (!code) {
+    const wasOpen = Boolean(thread.code);
     thread.close();
-    list.focus();
+    if (wasOpen) (search.isOpen ? search : list).focus();
   } else {
     try {
       if (![EVERYONE, DELETED].includes(code) && !store.people.has(code)) await store.fetchPerson(code);
@@ -67,37 +111,44 @@ async function show() {
       $("panes").classList.remove("reading");
       if (error.offline) return; // the next connection tries again
       toast(error.status === 404 ? `No user has the code ${code}.` : error.message, "warn");
-      return history.replaceState(null, "", location.pathname);
+      setRoute({ code: "" }, { replace: true });
+      return show();
     }
-    thread.open(code);
-    $("body").value = drafts.get(code) ?? "";
-    drawComposer();
-    if (code !== DELETED && matchMedia("(pointer: fine)").matches) $("body").focus();
+    if (shown.code !== code || shown.message !== message) return; // another one was opened in the meantime
+    const isNew = thread.code !== code;
+    thread.open(code, message);
+    if (isNew) {
+      $("body").value = drafts.get(code);
+      drawComposer();
+    }
+    if (!message && code !== DELETED && matchMedia("(pointer: fine)").matches) $("body").focus();
     else $("thread-title").focus();
   }
   list.current = code || null;
+  search.current = message ? `${code}/${message}` : null;
+  if (search.isOpen) search.draw();
   redraw("conversations");
 }
 
-addEventListener("hashchange", show);
-$("back").addEventListener("click", () => (location.hash = ""));
-addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && thread.code && !event.defaultPrevented && !document.querySelector("dialog[open]")) location.hash = "";
-});
+function followAddress() {
+  clearTimeout(addressTimer);
+  const { code, message, search: query } = currentRoute();
+  if (!code && location.hash) {
+    return setRoute({ code: shown.code, message: shown.message }, { replace: true }); // the link that skips the navigation
+  }
+  if (!loaded) return;
+  search.show(query);
+  if (code !== shown.code || message !== shown.message) show();
+}
 
-$("find").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const code = $("code").value.trim().toUpperCase();
-  $("find-error").textContent = "";
-  $("code").removeAttribute("aria-invalid");
-  if (!code) return;
-  try {
-    await store.fetchPerson(code);
-    $("code").value = "";
-    open(code);
-  } catch (error) {
-    $("code").setAttribute("aria-invalid", "true");
-    $("find-error").textContent = error.status === 404 ? `No user has the code ${code}.` : error.message;
+for (const kind of ["popstate", "hashchange"]) addEventListener(kind, followAddress);
+$("back").addEventListener("click", close);
+addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
+  if (event.key === "Escape" && thread.code) close();
+  if (event.key === "/" && !event.target.closest("input, textarea")) {
+    event.preventDefault();
+    $("search").focus();
   }
 });
 
@@ -125,9 +176,12 @@ function drawComposer() {
   if ($("left").textContent !== hint) $("left").textContent = hint;
 }
 
+function storeDraft() {
+  if (thread.code && !editing) drafts.set(thread.code, $("body").value);
+}
+
 // Replace the draft with the text of a message; afterwards the draft comes back.
 function startEditing(message) {
-  if (!editing) drafts.set(thread.code, $("body").value);
   editing = message;
   $("edit-notice").hidden = false;
   $("body").value = message.body;
@@ -140,7 +194,7 @@ function stopEditing() {
   if (!editing) return;
   editing = null;
   $("edit-notice").hidden = true;
-  $("body").value = drafts.get(thread.code) ?? "";
+  $("body").value = drafts.get(thread.code);
   drawComposer();
 }
 
@@ -168,7 +222,10 @@ $("body").addEventListener("keydown", (event) => {
     startEditing(thread.lastEditable);
   }
 });
-$("body").addEventListener("input", drawComposer);
+$("body").addEventListener("input", () => {
+  drawComposer();
+  storeDraft();
+});
 if (!growsByItself) addEventListener("resize", drawComposer);
 $("body").addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing || !matchMedia("(pointer: fine)").matches) return;
@@ -181,7 +238,7 @@ $("composer").addEventListener("submit", (event) => {
   if (!body || !thread.code) return;
   if (editing) return saveEdit(body);
   $("body").value = "";
-  drafts.delete(thread.code);
+  storeDraft();
   drawComposer();
   thread.jumpToEnd();
   outbox.add(body, thread.code === EVERYONE ? [] : [thread.code]);
@@ -208,10 +265,6 @@ visualViewport?.addEventListener("resize", () => {
 
 // --- Undo -----------------------------------------------------------------------------------------------------------
 
-store.actions.addEventListener("failed", ({ detail: { action, error } }) => {
-  const person = store.people.get(action.target)?.username ?? "This person";
-  toast(action.kind === "delete" ? `Not deleted: ${error.message}` : `${person} is not blocked: ${error.message}`, "warn");
-});
 // Signing out ends the session before the page is left.
 document.addEventListener("submit", ({ target }) => target.action.endsWith("/logout/") && store.actions.sendAll({ keepalive: true }), { capture: true });
 
@@ -223,10 +276,22 @@ stream.addEventListener("message", ({ detail }) => {
   store.receive(detail);
   const here = thread.code === EVERYONE ? detail.broadcast : detail.sender?.usercode === thread.code;
   if (here && !mine) thread.arrived(detail);
+  if (!mine) notifications.arrived(detail, detail.broadcast ? EVERYONE : detail.sender.usercode);
 });
-stream.addEventListener("edited", ({ detail }) => store.markEdited(detail));
-stream.addEventListener("deleted", ({ detail }) => store.markDeleted(detail));
-stream.addEventListener("read", ({ detail }) => store.applyRead(detail));
+stream.addEventListener("edited", ({ detail }) => {
+  store.markEdited(detail);
+  search.update(detail);
+});
+stream.addEventListener("deleted", ({ detail }) => {
+  store.markDeleted(detail);
+  search.update(detail);
+  notifications.remove(detail);
+});
+stream.addEventListener("read", ({ detail }) => {
+  store.applyRead(detail);
+  if (detail.reader.usercode === me.usercode) notifications.read(detail);
+});
+stream.addEventListener("blocks", () => store.refreshBlocks().catch(() => {})); // changed in another tab
 stream.addEventListener("presence", ({ detail }) => store.applyPresence(detail));
 
 stream.addEventListener("open", async () => {
@@ -248,14 +313,15 @@ stream.addEventListener("open", async () => {
 async function start() {
   await store.load();
   loaded = true;
-  store.actions.resume();
-  if (location.hash) show();
+  search.show(currentRoute().search);
+  show();
 }
 
 // Load what could not be loaded without a connection.
 function reopen() {
-  if (location.hash && !thread.code) show();
+  if (currentRoute().code && !thread.code) show();
   else thread.reload();
+  search.retry();
 }
 
 stream.addEventListener("resync", () => loaded && untilDone(() => store.catchUp()));

@@ -1,22 +1,15 @@
 // The left pane: who is online, and the conversations with their last messages.
 import { $, avatar, clock, h, icon, reconcile } from "../atrium/dom.js";
+import { loadWhileScrolling, moveWithArrows } from "./lists.js";
 import { DELETED, EVERYONE } from "./store.js";
-import { toast } from "../atrium/toast.js";
 
 export class ListView {
-  constructor(store, { open, outbox }) {
+  constructor(store, { open }) {
     this.store = store;
-    this.outbox = outbox;
     this.open = open;
     this.current = null;
-    for (const list of [$("online"), $("conversations")]) list.addEventListener("keydown", moveFocus);
-    $("older-conversations").addEventListener("click", async () => {
-      try {
-        await store.loadOlderConversations();
-      } catch (error) {
-        toast(error.message, "warn");
-      }
-    });
+    for (const list of [$("online"), $("conversations")]) moveWithArrows(list);
+    loadWhileScrolling($("older-conversations"), () => store.loadOlderConversations());
   }
 
   drawOnline() {
@@ -105,17 +98,5 @@ export class ListView {
       h("span.line.muted", {}, last.mine && code !== this.store.me.usercode ? h("span", {}, "You: ") : null, text),
       h("time.muted.small", { dateTime: last.created_at }, clock.short(last.created_at)),
     ];
-  }
-}
-
-// Move between the buttons of a list with the arrow keys.
-function moveFocus(event) {
-  const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
-  if (!step) return;
-  const buttons = [...event.currentTarget.querySelectorAll("button")];
-  const next = buttons[buttons.indexOf(document.activeElement) + step];
-  if (next) {
-    event.preventDefault();
-    next.focus();
   }
 }

@@ -1,6 +1,6 @@
 // Messages that the server has not acknowledged yet. They are in localStorage, so a reload or a crash loses none. Each has
 // an Idempotency-Key, so sending it several times creates one message.
-import { api } from "../atrium/api.js";
+import { api, newKey } from "../atrium/api.js";
 
 const FIRST_DELAY = 1000;
 const MAX_DELAY = 30000;
@@ -134,9 +134,4 @@ export class Outbox extends EventTarget {
   #changed() {
     this.dispatchEvent(new CustomEvent("changed"));
   }
-}
-
-// crypto.randomUUID is not available on pages loaded over plain http from another machine; getRandomValues is.
-function newKey() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -32,6 +32,7 @@ export class RecipientsDialog {
     this.#showError("");
     this.#draw();
     this.dialog.showModal();
+    this.store.loadPeople().catch(() => {}); // the people who are known already can be chosen
     $("recipients-find").focus();
   }
 

@@ -1,7 +1,9 @@
 // The page's data: people, who is online, conversations, and the messages of opened threads. It calls the API and emits
 // "changed" with the part that changed; the views read from it.
-import { UNDO_TIME, UndoableActions } from "./undo.js";
+import { UNDO_TIME, actions } from "./undo.js";
 import { api } from "../atrium/api.js";
+import { live } from "../atrium/live.js";
+import { knownPeople } from "../atrium/people.js";
 import { showUnread } from "../atrium/unread.js";
 
 export const EVERYONE = "everyone"; // no usercode: those are upper case
@@ -30,10 +32,9 @@ export class Store extends EventTarget {
     this.olderThan = null;
     this.synced = 0; // the id up to which all messages are known
     this.syncedAt = 0; // the server's time until which all edits and deletions are known, in milliseconds
-    this.actions = new UndoableActions(me.usercode);
-    this.actions.addEventListener("changed", ({ detail }) => this.#actionChanged(detail.action));
-    this.actions.addEventListener("done", ({ detail }) => this.#actionDone(detail.action));
-    this.actions.addEventListener("failed", ({ detail }) => this.#actionChanged(detail.action));
+    this.actions = actions;
+    for (const kind of ["changed", "failed"]) actions.addEventListener(kind, ({ detail }) => this.#actionChanged(detail.action));
+    actions.addEventListener("done", ({ detail }) => this.#actionDone(detail.action));
   }
 
   changed(part, detail = {}) {
@@ -59,8 +60,15 @@ export class Store extends EventTarget {
   }
 
   async loadOlderConversations() {
+    if (this.olderThan === null) return;
     this.#addConversations((await api(`/api/v1/conversations/?before=${this.olderThan}`)).data);
     this.changed("conversations");
+  }
+
+  // Load the people of conversations that are not in the list yet, so that they are found by name.
+  async loadPeople() {
+    for (const person of await knownPeople()) this.addPerson(person);
+    this.changed("people");
   }
 
   #addConversations({ results, next_before }) {
@@ -127,9 +135,10 @@ export class Store extends EventTarget {
   open(code) {
     const thread = this.thread(code);
     return this.#once(thread, "open", async () => {
-      if (thread.loaded) return;
+      if (thread.loaded && thread.atEnd) return;
       const newest = await this.#fetch(code, `page_size=${PAGE}`);
-      this.#addPage(code, newest.results);
+      if (!thread.atEnd) thread.messages.clear(); // what is loaded is somewhere else
+      this.#addNewer(code, { ...newest, next: null });
       thread.atStart = !newest.next;
       const missing = (this.unread.get(code)?.count ?? 0) > this.messages(code).filter((message) => this.isUnread(code, message)).length;
       if (missing && newest.next) {
@@ -139,6 +148,18 @@ export class Store extends EventTarget {
       thread.loaded = true;
       this.changed("thread", { code });
     });
+  }
+
+  // Load the messages around the message `id`, unless it is loaded. Returns whether it is in the thread.
+  async openAt(code, id) {
+    const thread = this.thread(code);
+    await this.#once(thread, `at ${id}`, async () => {
+      if (thread.messages.has(id)) return;
+      await this.#openAt(code, id);
+      thread.loaded = true;
+      this.changed("thread", { code });
+    });
+    return thread.messages.has(id);
   }
 
   async #openAt(code, id) {
@@ -168,8 +189,8 @@ export class Store extends EventTarget {
   // Load the newest messages of a thread that does not reach to its end.
   openEnd(code) {
     const thread = this.thread(code);
-    if (thread.atEnd) return Promise.resolve();
     return this.#once(thread, "end", async () => {
+      if (thread.atEnd) return;
       const { results, next } = await this.#fetch(code, `page_size=${PAGE}`);
       thread.messages.clear();
       thread.atStart = !next;
@@ -180,8 +201,8 @@ export class Store extends EventTarget {
 
   loadOlder(code) {
     const thread = this.thread(code);
-    if (thread.atStart) return Promise.resolve();
     return this.#once(thread, "older", async () => {
+      if (thread.atStart) return;
       const { results, next } = await this.#fetch(code, `before=${this.messages(code)[0].id}&page_size=${PAGE}`);
       this.#addPage(code, results);
       thread.atStart = !next;
@@ -191,16 +212,20 @@ export class Store extends EventTarget {
 
   loadNewer(code) {
     const thread = this.thread(code);
-    if (thread.atEnd) return Promise.resolve();
     return this.#once(thread, "newer", async () => {
+      if (thread.atEnd) return;
       this.#addNewer(code, await this.#fetch(code, `after=${this.messages(code).at(-1).id}&page_size=${2 * PAGE}`));
       this.changed("thread", { code });
     });
   }
 
-  // Concurrent calls of one kind share one request.
+  // Concurrent calls of one kind share one request. Those of different kinds wait for each other: each continues the range
+  // of messages that the one before it has left.
   #once(thread, kind, work) {
-    if (!thread.loading.has(kind)) thread.loading.set(kind, work().finally(() => thread.loading.delete(kind)));
+    if (!thread.loading.has(kind)) {
+      const before = [...thread.loading.values()].at(-1)?.catch(() => {});
+      thread.loading.set(kind, Promise.resolve(before).then(work).finally(() => thread.loading.delete(kind)));
+    }
     return thread.loading.get(kind);
   }
 
@@ -420,16 +445,22 @@ export class Store extends EventTarget {
   // Delete a message for everybody, in time for the server's limit, unless it is undone.
   deleteMessage({ id, created_at }) {
     const left = Date.parse(created_at) + DELETABLE - TRAVEL_TIME - Date.now();
-    this.actions.add("delete", id, Math.max(0, Math.min(UNDO_TIME, left)));
+    this.actions.add("delete", id, { time: Math.max(0, Math.min(UNDO_TIME, left)) });
   }
 
   block(code) {
-    this.actions.add("block", code);
+    this.actions.add("block", code, { name: this.people.get(code).username });
   }
 
   async unblock(code) {
     await api(`/api/v1/blocks/${code}/`, { method: "DELETE" });
     this.blocked.delete(code);
+    this.changed("head");
+    live.share("blocks", {});
+  }
+
+  async refreshBlocks() {
+    this.blocked = new Set((await api("/api/v1/blocks/")).data.map((each) => each.usercode));
     this.changed("head");
   }
 
@@ -443,5 +474,6 @@ export class Store extends EventTarget {
     if (kind === "delete") return this.markDeleted({ id: target });
     this.blocked.add(target);
     this.changed("head");
+    this.refreshBlocks().catch(() => {}); // an old action does not block again a person who was unblocked since
   }
 }

@@ -10,10 +10,12 @@ const WINDOW = 240; // messages in the document at once; more would make every k
 const STEP = 80; // messages by which the window moves
 const GROUPED = 5 * 60 * 1000; // consecutive messages of one person within this time are grouped
 const RETRY = 5000;
+const HIGHLIGHT = 3000; // milliseconds
 
 export class ThreadView {
   #lastId = null; // the last message in the window; null while the window is at the end
   #firstUnread = null; // the divider is above this message
+  #target = null; // the message to show as soon as it is loaded
   #markTimer = 0;
   #retryTimer = 0;
 
@@ -34,8 +36,10 @@ export class ThreadView {
     new ResizeObserver(() => this.following && this.#scrollToEnd()).observe(this.box);
   }
 
-  open(code) {
+  // Show the conversation from its first unread message, or from the message `target`.
+  open(code, target = null) {
     this.code = code;
+    this.#target = target;
     this.following = true;
     this.#lastId = this.#firstUnread = null;
     $("log").replaceChildren();
@@ -56,20 +60,27 @@ export class ThreadView {
 
   async #load() {
     const { code } = this;
+    const target = this.#target;
+    let found = false;
     try {
-      await this.store.open(code);
+      found = target !== null && (await this.store.openAt(code, target));
+      if (!found) await this.store.open(code);
     } catch {
       if (this.code === code) this.#showLoadError(true);
       return;
     }
-    if (this.code !== code) return;
+    if (this.code !== code || this.#target !== target) return;
+    this.#target = null;
     this.#showLoadError(false);
     this.#firstUnread = this.#messages.find((message) => this.store.isUnread(code, message))?.id ?? null;
-    if (this.#firstUnread) {
+    if (found) {
+      this.#jumpTo(target);
+    } else if (this.#firstUnread) {
       this.#jumpToUnread();
     } else {
       this.draw();
     }
+    if (target !== null && !found) toast("This message is not in the conversation.", "warn");
     this.#scrolled();
     this.box.setAttribute("aria-live", "polite");
     this.markRead();
@@ -78,7 +89,7 @@ export class ThreadView {
   // Load what could not be loaded, such as while the page was offline.
   reload() {
     if (!this.code) return;
-    if (!this.store.thread(this.code).loaded) this.#load();
+    if (!this.store.thread(this.code).loaded || this.#target !== null) this.#load();
     else this.#loadEdges();
   }
 
@@ -448,6 +459,18 @@ export class ThreadView {
     this.draw();
     const divider = this.#element("unread");
     if (divider) this.box.scrollTop = divider.offsetTop - this.box.clientHeight / 5;
+  }
+
+  // Scroll a message to the middle of the view, focus it and highlight it for a moment.
+  #jumpTo(id) {
+    this.following = false;
+    this.#moveWindowTo(id);
+    this.draw();
+    const element = this.#element(`m ${id}`);
+    this.box.scrollTop = element.offsetTop - (this.box.clientHeight - element.offsetHeight) / 2;
+    element.focus({ preventScroll: true });
+    element.classList.add("target");
+    setTimeout(() => element.classList.remove("target"), HIGHLIGHT);
   }
 
   // A message of somebody else arrived in this thread. If nobody sees it, the divider marks the first such message.

@@ -1,41 +1,54 @@
-// Actions that the user can undo for seven seconds. Until then they wait in this page, so Undo has nothing to reverse.
-// Without a connection they wait longer and are sent later. When the page is left, they are sent at once, or saved for
-// the next visit if there is no connection.
-import { api } from "../atrium/api.js";
+// Actions that the user can undo for seven seconds. Until then nothing is sent, so Undo has nothing to reverse.
+//
+// Each action is in localStorage from its beginning until the server has confirmed it:
+//   - if the page is left or closed, it is sent at once by a request that outlives the page;
+//   - without a connection, after a crash, and where the browser ended before that request, the next page of this site
+//     sends it (shell.js), and so does another tab that is open;
+//   - all tabs show it, and each can undo it.
+// A browser that is killed loses what it has not yet written to the disk: Chromium writes localStorage within a few seconds.
+// Then nothing is deleted or blocked, and the page shows the message as before. A deletion that is sent more than 15 minutes
+// after the message, or a block that is a day old, is not done; a notice says so.
+import { api, newKey } from "../atrium/api.js";
+import { live } from "../atrium/live.js";
+import { toast } from "../atrium/toast.js";
 
 export const UNDO_TIME = 7000;
 const RETRY = 5000;
+const PRECEDENCE = 2000; // milliseconds that the tab of the action has before other tabs send it
+const KEY_AGE = 23 * 60 * 60 * 1000; // an Idempotency-Key is valid for a day
 const CALLS = {
   delete: (id) => ({ method: "DELETE", path: `/api/v1/messages/${id}/` }),
-  block: (code) => ({ method: "POST", path: `/api/v1/blocks/${code}/` }),
+  // Sent twice with one key, it does not block again a person who was unblocked in between.
+  block: (code, id) => ({ method: "POST", path: `/api/v1/blocks/${code}/`, headers: { "Idempotency-Key": id } }),
 };
+const FAILURES = { delete: () => "Not deleted", block: (name) => `${name} is not blocked` };
 
-// An action is { kind, target, state }. Its state is "held" while it can be undone, "waiting" while there is no
-// connection (it can be undone too), and "sending". The events "changed", "done" and "failed" carry the action.
-export class UndoableActions extends EventTarget {
+// An action is { kind, target, name, due, id, state }. Its state is "held" while it can be undone, "waiting" while there is
+// no connection (it can be undone too), and "sending". The events "changed", "done" and "failed" carry the action.
+class UndoableActions extends EventTarget {
   #actions = new Map();
   #timers = new Map();
-  #name;
+  #name = `atrium.actions.${document.documentElement.dataset.user}`;
 
-  constructor(usercode) {
+  constructor() {
     super();
-    this.#name = `atrium.actions.${usercode}`;
+    addEventListener("storage", ({ key }) => key === this.#name && this.resume());
+    addEventListener("userchange", () => this.discard());
     addEventListener("online", () => this.#sendWaiting());
-    addEventListener("pagehide", () => this.#leave());
-    addEventListener("pageshow", ({ persisted }) => persisted && this.#takeSaved()); // this page has them still
+    addEventListener("pagehide", () => navigator.onLine && this.sendAll({ keepalive: true })); // others stay stored
+    addEventListener("pageshow", ({ persisted }) => persisted && this.resume());
   }
 
   get(kind, target) {
     return this.#actions.get(`${kind} ${target}`);
   }
 
-  // Do the action after `time` milliseconds unless it is undone.
-  add(kind, target, time = UNDO_TIME) {
+  // Do the action after `time` milliseconds unless it is undone. `name` is the person's, for notices.
+  add(kind, target, { name = "", time = UNDO_TIME } = {}) {
     if (this.get(kind, target)) return;
-    const action = { kind, target, state: "held" };
-    this.#actions.set(key(action), action);
-    this.#schedule(action, time);
-    this.#emit("changed", action);
+    const action = { kind, target, name, due: Date.now() + time, id: newKey() };
+    this.#store((all) => [...all, action]);
+    this.#hold(action, time);
   }
 
   undo(kind, target) {
@@ -50,37 +63,57 @@ export class UndoableActions extends EventTarget {
     for (const action of this.#actions.values()) if (action.state !== "sending") this.#send(action, options);
   }
 
-  // Forget everything: another user has signed in.
+  // Leave everything to the next visit of this user: another one has signed in.
   discard() {
-    for (const action of this.#actions.values()) this.#remove(action);
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#actions.clear();
   }
 
-  // Continue with the actions that were saved when the page was left without a connection.
+  // Take over the stored actions, and drop those that another tab has undone or done.
   resume() {
-    for (const { kind, target } of this.#takeSaved()) this.add(kind, target, 0);
+    const stored = this.#read();
+    if (!stored) return;
+    for (const action of stored) if (!this.get(action.kind, action.target)) this.#hold(action, action.due + PRECEDENCE - Date.now());
+    const keys = new Set(stored.map(key));
+    for (const action of this.#actions.values()) {
+      if (action.state === "sending" || keys.has(key(action))) continue;
+      this.#forget(action);
+      this.#emit("changed", action);
+    }
+  }
+
+  #hold(action, time) {
+    const held = { ...action, state: "held" };
+    this.#actions.set(key(held), held);
+    this.#schedule(held, time);
+    this.#emit("changed", held);
   }
 
   async #send(action, options = {}) {
     clearTimeout(this.#timers.get(action));
+    if (action.kind === "block" && Date.now() - action.due > KEY_AGE) return this.#fail(action, new Error("The browser was closed before it was sent."));
     action.state = "sending";
     this.#emit("changed", action);
-    const { method, path } = CALLS[action.kind](action.target);
+    const { path, ...call } = CALLS[action.kind](action.target, action.id);
     try {
-      await api(path, { method, ...options });
+      await api(path, { ...call, ...options });
     } catch (error) {
-      if (!this.#actions.has(key(action))) return;
-      if (!error.offline && error.status < 500 && error.status !== 429) {
-        this.#remove(action);
-        this.#emit("failed", action, error);
-        return;
-      }
+      if (this.get(action.kind, action.target) !== action) return;
+      if (!error.offline && error.status < 500 && ![401, 429].includes(error.status)) return this.#fail(action, error);
       action.state = "waiting";
-      this.#schedule(action, Math.max(RETRY, error.retryAfter * 1000));
+      if (error.status !== 401) this.#schedule(action, Math.max(RETRY, error.retryAfter * 1000)); // else the next visit sends it
       this.#emit("changed", action);
       return;
     }
+    live.share(...(action.kind === "delete" ? ["deleted", { id: action.target }] : ["blocks", {}])); // for other tabs
     this.#remove(action);
     this.#emit("done", action);
+  }
+
+  #fail(action, error) {
+    this.#remove(action);
+    this.#emit("failed", action);
+    toast(`${FAILURES[action.kind](action.name)}: ${error.message}`, "warn");
   }
 
   #sendWaiting() {
@@ -92,39 +125,41 @@ export class UndoableActions extends EventTarget {
   }
 
   #remove(action) {
+    this.#forget(action);
+    this.#store((all) => all.filter((each) => key(each) !== key(action)));
+  }
+
+  #forget(action) {
     clearTimeout(this.#timers.get(action));
     this.#timers.delete(action);
     this.#actions.delete(key(action));
   }
 
-  #leave() {
-    if (navigator.onLine && ![...this.#actions.values()].some(({ state }) => state === "waiting")) {
-      this.sendAll({ keepalive: true }); // such a request outlives the page
-      return;
-    }
-    const rest = [...this.#actions.values()].map(({ kind, target }) => ({ kind, target }));
+  // The stored actions of all tabs, or null without localStorage.
+  #read() {
     try {
-      if (rest.length) localStorage.setItem(this.#name, JSON.stringify(rest));
+      return JSON.parse(localStorage.getItem(this.#name) ?? "[]");
     } catch {
-      // Without localStorage nothing is deleted or blocked, and the page shows it again.
+      return null;
     }
   }
 
-  #takeSaved() {
+  // Without localStorage an action is lost with a page that cannot send it.
+  #store(change) {
+    const all = change(this.#read() ?? []);
     try {
-      const saved = JSON.parse(localStorage.getItem(this.#name)) ?? [];
-      localStorage.removeItem(this.#name);
-      return saved;
-    } catch {
-      return []; // localStorage is not available, or contains something else
-    }
+      if (all.length) localStorage.setItem(this.#name, JSON.stringify(all));
+      else localStorage.removeItem(this.#name);
+    } catch {}
   }
 
-  #emit(type, action, error) {
-    this.dispatchEvent(new CustomEvent(type, { detail: { action, error } }));
+  #emit(type, action) {
+    this.dispatchEvent(new CustomEvent(type, { detail: { action } }));
   }
 }
 
 function key({ kind, target }) {
   return `${kind} ${target}`;
 }
+
+export const actions = new UndoableActions();

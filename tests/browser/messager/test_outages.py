@@ -41,6 +41,30 @@ def test_messages_written_offline_are_sent_once_after_reconnecting(
     assert [m.body for m in Message.objects.order_by("pk")] == ["before", "in the tunnel", "still in it"]
 
 
+def test_a_text_survives_a_reload_and_an_outage_while_it_is_typed(
+    events: Popen, browse: Browse, watch: Watch, ada: User, bob: User
+) -> None:
+    watch.allow("ERR_INTERNET_DISCONNECTED")
+    his = browse(f"/messager/#{ada.usercode}", user=bob)
+    hers = browse(f"/messager/#{bob.usercode}", user=ada)
+    field = hers.get_by_label("Your message to bob")
+    field.press_sequentially("Half of it")
+    hers.reload()
+    expect(field).to_have_value("Half of it")
+    hers.context.set_offline(True)
+    field.press("End")
+    field.press_sequentially(", and the rest")
+    field.press("Enter")
+    expect(hers.locator("#banner")).to_contain_text("No connection")
+    expect(field).to_have_value("")
+    hers.context.set_offline(False)
+    expect(log(his)).to_contain_text("Half of it, and the rest")
+    expect(hers.locator("#banner")).to_be_hidden()
+    hers.reload()
+    expect(log(hers)).to_contain_text("Half of it, and the rest")
+    expect(field).to_have_value("")
+
+
 def test_a_thread_opened_offline_loads_after_reconnecting(
     events: Popen, browse: Browse, watch: Watch, ada: User, bob: User
 ) -> None:

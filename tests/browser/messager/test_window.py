@@ -1,13 +1,15 @@
 """The chat page in windows of all sizes, and with the keyboard only."""
 
+import gzip
 from subprocess import Popen
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from accounts.models import User
 
-from ..conftest import Watch
+from ..accessibility import violations
 from .steps import Browse, conversation, log, screenshot, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -51,7 +53,7 @@ def test_a_phone_with_the_keyboard_shown_has_one_slim_header(
     events: Popen, browse: Browse, ada: User, bob: User
 ) -> None:
     send(bob, ada, "Hello")
-    page = browse(f"/messager/#{bob.usercode}", user=ada, width=390, height=420, has_touch=True, is_mobile=True)
+    page = browse(f"/messager/#{bob.usercode}", user=ada, width=360, height=420, has_touch=True, is_mobile=True)
     expect(log(page)).to_contain_text("Hello")
     headers = page.locator("header:visible")
     expect(headers).to_have_count(1)
@@ -61,17 +63,6 @@ def test_a_phone_with_the_keyboard_shown_has_one_slim_header(
     screenshot(page, "keyboard")
     page.get_by_role("button", name="Back to conversations").click()
     expect(page.get_by_role("link", name="Trends")).to_be_visible()
-
-
-def test_an_unknown_code_shows_an_error(events: Popen, browse: Browse, watch: Watch, ada: User, bob: User) -> None:
-    watch.allow("status of 404")
-    page = browse("/messager/", user=ada)
-    page.get_by_label("Message someone by their code").fill("zzzzzz")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("alert").filter(has_text="No user has the code ZZZZZZ.")).to_be_visible()
-    page.get_by_label("Message someone by their code").fill(bob.usercode.lower())
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="bob")).to_be_visible()
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -85,12 +76,29 @@ def test_the_page_fits_the_window(events: Popen, browse: Browse, people: list[Us
     expect(conversation(page, "bob")).to_be_visible()
     kind = f"{width}-{'dark' if dark else 'light'}"
     screenshot(page, f"{kind}-list")
+    assert violations(page) == []
     conversation(page, "bob").click()
     expect(log(page)).to_contain_text("I bring the score")
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     assert page.evaluate("document.documentElement.scrollHeight - window.innerHeight") <= 0
     expect(page.get_by_label("Your message to bob")).to_be_in_viewport()
     screenshot(page, f"{kind}-thread")
+    assert violations(page) == []
     if width < 768:
         page.get_by_role("button", name="Back to conversations").click()
         expect(conversation(page, "eve")).to_be_visible()
+
+
+def test_the_page_is_small(events: Popen, browse: Browse, ada: User, bob: User) -> None:
+    send(bob, ada, *(f"Message {n}" for n in range(50)))
+    page = browse(None, user=ada)
+    responses: list[Any] = []
+    page.on("response", lambda response: responses.append(response))
+    page.goto(f"/messager/#{bob.usercode}")
+    expect(log(page)).to_contain_text("Message 49")
+    # The server compresses static files; the API's few bytes count as they are. The stream has no end.
+    files = [each for each in responses if each.status == 200 and "/e/" not in each.url]
+    total = sum(len(gzip.compress(each.body())) for each in files if "event-stream" not in each.headers["content-type"])
+    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    print(f"{total / 1000:.0f} kB, first paint {paint:.0f} ms")
+    assert total < 120_000
