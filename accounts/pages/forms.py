@@ -24,7 +24,7 @@ def password_field(label: str, autocomplete: str, **options: Any) -> forms.CharF
 
 def new_password_field(label: str = "Password") -> forms.CharField:
     """Build a field for a new password, with the rules as help text."""
-    rules = "At least 8 characters besides your username and the name of this site. Not only digits, and not common."
+    rules = "At least 8 characters besides your username and the name of the site. Not only digits, not a common one."
     return password_field(label, "new-password", help_text=rules)
 
 

@@ -27,7 +27,8 @@ class NameForm(forms.Form):
     name = forms.CharField(label="Name", max_length=100)
 
 
-class PasskeyForm(NameForm):
+class PasskeyForm(forms.Form):
+    name = forms.CharField(label="Name of the new passkey", max_length=100)
     ticket = forms.CharField(max_length=100, widget=forms.HiddenInput)
     credential = CredentialField()
 
