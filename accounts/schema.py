@@ -26,13 +26,18 @@ class SessionTokenScheme(OpenApiAuthenticationExtension):
                 "bearerFormat": "atr_…",
                 "description": "A personal access token. Create one on the account page or with `POST "
                 f"/api/v1/auth/tokens/`. Each operation names the scope that it needs:\n{scopes}",
+                "x-scopes": SCOPES,
             },
         ]
 
     def get_security_requirement(self, auto_schema: Any) -> Any:
-        """Return both methods; operations that need a session do not accept personal tokens."""
+        """Return both methods; operations that need a session do not accept personal tokens.
+
+        The scopes are in the operation's ``x-scopes``: in ``security`` they would mean that all of them are needed, and
+        only OAuth 2 can list them there.
+        """
         needed = needed_scopes(auto_schema.view, auto_schema.method)
-        return [{"bearer": []}] + ([{"personalToken": list(needed)}] if needed is not None else [])
+        return [{"bearer": []}] + ([{"personalToken": []}] if needed is not None else [])
 
 
 class CookieScheme(OpenApiAuthenticationExtension):

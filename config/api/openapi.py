@@ -1,14 +1,18 @@
 """OpenAPI schema: descriptions, security, headers and error responses of every operation."""
 
 from collections.abc import Iterator
+from itertools import accumulate
 from types import SimpleNamespace
 from typing import Any, Literal
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.pagination import PageNumberPagination
+
+from .scopes import needed_scopes
 
 ERROR_DESCRIPTIONS = {
     400: "The request is invalid. Each error names its field.",
@@ -127,11 +131,11 @@ class AutoSchema(SpectacularAutoSchema):
                 parameter["description"] = filters[parameter["name"]].extra.get("help_text", "")
 
     def _describe_scopes(self, operation: dict[str, Any]) -> None:
-        """Name the scope that a personal access token needs, also for readers who do not see ``security``."""
-        for requirement in operation.get("security", ()):
-            if scopes := requirement.get("personalToken"):
-                names = " or ".join(f"`{scope}`" for scope in scopes)
-                operation["description"] = f"{operation.get('description', '')}\n\nScope: {names}.".strip()
+        """Name the scopes of which a personal access token needs one, for programs and in the description."""
+        if scopes := needed_scopes(self.view, self.method):
+            operation["x-scopes"] = list(scopes)
+            names = " or ".join(f"`{scope}`" for scope in scopes)
+            operation["description"] = f"{operation.get('description', '')}\n\nScope: {names}.".strip()
 
     def _add_headers(self, operation: dict[str, Any]) -> None:
         parameters = {parameter["name"] for parameter in operation.get("parameters", ())}
@@ -205,7 +209,7 @@ def postprocess(result: dict[str, Any], generator: Any, request: Any, public: bo
         name: {"description": header["description"], "schema": {"type": header["type"]}}
         for name, header in HEADERS.items()
     }
-    result["paths"] = {path: _in_order(operations) for path, operations in result["paths"].items()}
+    result["paths"] = {path: _in_order(result["paths"][path]) for path in _paths_in_order(result["paths"])}
     schemas = components["schemas"]
     for node in list(_objects(result)):
         _replace_nullable(node)
@@ -221,6 +225,32 @@ def postprocess(result: dict[str, Any], generator: Any, request: Any, public: bo
     used = {node["$ref"] for node in _objects(result) if "$ref" in node}
     components["schemas"] = {n: s for n, s in schemas.items() if f"#/components/schemas/{n}" in used}
     return result
+
+
+def _paths_in_order(paths: dict[str, Any]) -> list[str]:
+    """Sort paths as Swagger and Redoc show them: by tag; in a tag first the list, then one object, then other calls.
+
+    The tag of accounts keeps the order of its URLs, which follows the life of an account.
+    """
+    described: Any = settings.SPECTACULAR_SETTINGS["TAGS"]
+    tags = [tag["name"] for tag in described]
+    seen: dict[str, int] = {}  # each path and its beginnings, in the order of the URLs
+    for path in paths:
+        for beginning in _beginnings(path):
+            seen.setdefault(beginning, len(seen))
+
+    def key(path: str) -> tuple[int, list[tuple[bool, int]]]:
+        tag = tags.index(next(iter(paths[path].values()))["tags"][0])
+        # In a list of beginnings the shorter path sorts first, and an id before a word.
+        steps = [(not each.endswith("}"), seen[each]) for each in _beginnings(path)]
+        return tag, steps if tag else []
+
+    return sorted(paths, key=key)
+
+
+def _beginnings(path: str) -> list[str]:
+    """Return ``/a``, ``/a/{id}`` and ``/a/{id}/b`` of ``/a/{id}/b/``."""
+    return list(accumulate(path.strip("/").split("/"), lambda start, part: f"{start}/{part}"))
 
 
 def _in_order(operations: dict[str, Any]) -> dict[str, Any]:

@@ -123,7 +123,14 @@ def test_a_download_is_not_described_as_json() -> None:
 
 
 def test_operations_are_in_their_natural_order() -> None:
-    """A path's operations read first and delete last; the account is registered first and deleted last."""
+    """By domain; a list, then one object, then other calls; an account is registered first and deleted last."""
+    tags = [OPERATIONS[name]["tags"][0] for name in OPERATIONS]
+    assert list(dict.fromkeys(tags)) == [tag["name"] for tag in schema()["tags"]], "one block for each tag"
+    notes = [name for name in OPERATIONS if OPERATIONS[name]["tags"] == ["notes"]]
+    assert notes[:6] == [
+        *("GET /api/v1/notes/", "POST /api/v1/notes/", "GET /api/v1/notes/{id}/", "PUT /api/v1/notes/{id}/"),
+        *("PATCH /api/v1/notes/{id}/", "DELETE /api/v1/notes/{id}/"),
+    ]
     for path, operations in schema()["paths"].items():
         assert list(operations) == [method for method in METHODS if method in operations], path
     account = [path for path in schema()["paths"] if path.startswith("/api/v1/auth/")]

@@ -74,13 +74,18 @@ def test_each_scope_opens_exactly_its_routes(operation: Operation, settings: Any
 @pytest.mark.parametrize("operation", [each for each in OPERATIONS if str(each) not in PUBLIC], ids=str)
 def test_the_schema_names_the_scope(operation: Operation) -> None:
     described = schema()["paths"][operation.path][operation.method]
-    named = [each["personalToken"] for each in described["security"] if "personalToken" in each]
     allowed = accepted(operation)
-    if allowed is None:
-        assert named == []
-    else:
-        assert set(named[0]) <= allowed
-        assert named[0][0] in described["description"]
+    assert ({"personalToken": []} in described["security"]) is (allowed is not None)
+    named = described.get("x-scopes", [])
+    assert set(named) <= (allowed or set())
+    assert all(f"`{scope}`" in described["description"] for scope in named)
+    assert bool(named) is bool(allowed)
+
+
+def test_the_schema_explains_every_scope() -> None:
+    scheme = schema()["components"]["securitySchemes"]["personalToken"]
+    assert scheme["x-scopes"] == SCOPES
+    assert all(f"`{scope}`" in scheme["description"] for scope in SCOPES)
 
 
 @pytest.mark.django_db
