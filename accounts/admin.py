@@ -309,6 +309,10 @@ class UserProfileAdmin(ModelAdmin):
     def has_picture(self, profile: UserProfile) -> bool:
         return bool(profile.image)
 
+    def save_model(self, request: HttpRequest, obj: UserProfile, form: Any, change: bool) -> None:
+        obj.has_timezone |= "timezone" in form.changed_data
+        super().save_model(request, obj, form, change)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # created with the user
 

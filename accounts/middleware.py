@@ -31,6 +31,24 @@ class FactorSetupMiddleware:
         return self.get_response(request)
 
 
+class FormRedirectMiddleware:
+    """Answer a form that a script has sent (``fields.js``) with 204 and the new address in ``Form-Redirect``.
+
+    The browser would follow a redirect before the script sees its address, and the page there would lose its messages.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code == 302 and "Form-Fetch" in request.headers:
+            response.status_code = 204
+            response["Form-Redirect"] = response["Location"]
+            del response["Location"]
+        return response
+
+
 class AdminTimeZoneMiddleware:
     """Show and read the times of the admin in the time zone of the signed-in user's profile."""
 

@@ -136,6 +136,12 @@ class UserProfile(models.Model):
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="profile")
     date_of_birth = models.DateField(null=True, blank=True)
     timezone = models.CharField(max_length=64, default="UTC")
+    has_timezone = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="Whether the user or their browser has set the time zone.",
+    )
     image = models.FileField("picture", max_length=200, blank=True, editable=False)
 
     class Meta:

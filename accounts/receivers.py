@@ -58,6 +58,8 @@ def record_cookie_session(request: HttpRequest, user: User, **_: Any) -> None:
         device=Device.of(request),
         signed_in_with=getattr(request, "signed_in_with", "password"),  # set by pages.cookie_session
     )
+    if name := request.COOKIES.get("time_zone"):  # set by fields.js
+        services.suggest_timezone(user=user, name=name)
 
 
 @receiver(user_logged_out, dispatch_uid="accounts.end_cookie_session")

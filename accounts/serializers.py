@@ -1,7 +1,5 @@
 """Requests and responses of the accounts API."""
 
-import functools
-import zoneinfo
 from datetime import date, timedelta
 from typing import Any
 
@@ -22,12 +20,7 @@ from .backends import MAX_PASSWORD_LENGTH
 from .images import MAX_BYTES
 from .models import Invitation, Passkey, PersonalToken, User, UserProfile, UserSession
 from .representation import activity
-
-
-@functools.cache
-def known_timezones() -> set[str]:
-    """Return the names of the IANA time zones, without the two that are not zones of a place."""
-    return zoneinfo.available_timezones() - {"Factory", "localtime"}
+from .services.profiles import known_timezones
 
 
 class StringField(serializers.CharField):

@@ -117,6 +117,7 @@ MIDDLEWARE = [
     "config.http.content_length.ContentLengthMiddleware",
     "config.http.cached_reads.CachedReadsMiddleware",
     # For views only: a cached response skips these.
+    "accounts.middleware.FormRedirectMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -89,7 +89,7 @@ class AccountPage(LoginRequiredMixin, TemplateView):
             "factors": factors_of(self.user),
             "profile_form": ProfileForm(initial=initial),
             "picture_form": PictureForm(),
-            "password_form": ChangePasswordForm(auto_id="password_%s"),
+            "password_form": ChangePasswordForm(auto_id="password_%s", user=self.user),
             "email_form": ChangeEmailForm(auto_id="email_%s", user=self.user),
             "tokens": PersonalToken.objects.filter(user=self.user),
             "token_form": TokenForm(auto_id="token_%s", user=self.user),
@@ -133,7 +133,7 @@ class AccountFormView(AccountPage):
         return redirect("account-page")
 
     def bound_form(self, request: HttpRequest) -> forms.Form:
-        options = {"user": self.user} if issubclass(self.form, ConfirmationForm) else {}
+        options = {"user": self.user} if issubclass(self.form, (ConfirmationForm, ChangePasswordForm)) else {}
         return self.form(request.POST, request.FILES, auto_id=f"{self.name}_%s", **options)
 
     def exceeded_throttle(self, request: HttpRequest) -> SettingsThrottle | None:

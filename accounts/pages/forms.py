@@ -1,11 +1,12 @@
 """The forms of the accounts pages. The serializers and services of the API validate their content."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ValidationError
 
 from config.api.scopes import SCOPES, STAFF_SCOPES
 from config.webhooks.models import MAX_DESCRIPTION, MAX_URL, Kind
@@ -13,7 +14,9 @@ from config.webhooks.models import MAX_DESCRIPTION, MAX_URL, Kind
 from ..backends import MAX_PASSWORD_LENGTH
 from ..images import MAX_BYTES
 from ..models import User
-from ..serializers import RegisterSerializer, known_timezones
+from ..serializers import ProfileFieldsSerializer, RegisterSerializer
+from ..services import passwords, registration
+from ..services.profiles import known_timezones
 
 
 def password_field(label: str, autocomplete: str, **options: Any) -> forms.CharField:
@@ -51,40 +54,44 @@ def username_field() -> forms.CharField:
     )
 
 
-class RegisterForm(forms.Form):
-    email = email_field()
+class NewAccountForm(forms.Form):
+    """Reports all errors at once: those of the API, and those that its service would find afterwards."""
+
     username = username_field()
     password = new_password_field()
 
+    def given_email(self) -> str:
+        """Return the address of the new account, which may be invalid."""
+        return self.data.get("email", "")
+
     def clean(self) -> dict[str, Any]:
-        """Add the errors that the API reports, so that all errors are shown at once."""
-        checked = RegisterSerializer(data={name: self.data.get(name) for name in ("email", "username", "password")})
+        given = {name: self.data.get(name) for name in ("username", "password")}
+        checked = RegisterSerializer(data=given | {"email": self.given_email()})
         checked.is_valid()
         for name, errors in checked.errors.items():
             if name not in self.errors:
-                self.add_error(name, [str(error) for error in errors])
+                self.add_error(name if name in self.fields else None, [str(error) for error in errors])
+        if self.errors:  # else the service checks
+            valid = self.cleaned_data
+            user = User(email=valid.get("email", ""), username=valid.get("username", ""))
+            add_errors_of(self, lambda: registration.check_new_account(user=user, password=valid.get("password", "")))
         return self.cleaned_data
 
 
-class InvitationForm(forms.Form):
-    """Creates the account of an invitation to ``email``."""
+class RegisterForm(NewAccountForm):
+    email = email_field()
+    field_order = ("email", "username", "password")
 
-    username = username_field()
-    password = new_password_field()
+
+class InvitationForm(NewAccountForm):
+    """Creates the account of an invitation to ``email``."""
 
     def __init__(self, *args: Any, email: str = "", **options: Any) -> None:
         super().__init__(*args, **options)
         self.email = email
 
-    def clean(self) -> dict[str, Any]:
-        """Add the errors that the API reports."""
-        given = {"email": self.email} | {name: self.data.get(name) for name in ("username", "password")}
-        checked = RegisterSerializer(data=given)
-        checked.is_valid()
-        for name, errors in checked.errors.items():
-            if name not in self.errors:
-                self.add_error(name if name in self.fields else None, [str(error) for error in errors])
-        return self.cleaned_data
+    def given_email(self) -> str:
+        return self.email
 
 
 class EmailForm(forms.Form):
@@ -105,6 +112,14 @@ class ProfileForm(forms.Form):
         label="Time zone", choices=lambda: [(name, name) for name in sorted(known_timezones())]
     )
 
+    def clean(self) -> dict[str, Any]:
+        """Add the errors that the API reports for the fields that are valid so far."""
+        checked = ProfileFieldsSerializer(data=self.cleaned_data, partial=True)
+        checked.is_valid()
+        for name, errors in checked.errors.items():
+            self.add_error(name, [str(error) for error in errors])
+        return self.cleaned_data
+
 
 class PictureForm(forms.Form):
     image = forms.FileField(
@@ -124,6 +139,17 @@ class ChangePasswordForm(forms.Form):
     current_password = password_field("Current password", "current-password")
     new_password = new_password_field("New password")
 
+    def __init__(self, *args: Any, user: User, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.user = user
+
+    def clean(self) -> dict[str, Any]:
+        """Check the new password also if the current one is missing."""
+        new = self.cleaned_data.get("new_password")
+        if self.errors and new:
+            add_errors_of(self, lambda: passwords.check_strength(password=new, user=self.user, field="new_password"))
+        return self.cleaned_data
+
 
 class ConfirmationForm(forms.Form):
     """Asks for the password of ``user``, if there is one."""
@@ -132,6 +158,7 @@ class ConfirmationForm(forms.Form):
 
     def __init__(self, *args: Any, user: User | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.user = user
         if user is not None and not user.has_usable_password():
             del self.fields["password"]
 
@@ -139,6 +166,13 @@ class ConfirmationForm(forms.Form):
 class ChangeEmailForm(ConfirmationForm):
     email = email_field("New e-mail address")
     field_order = ("email", "password")
+
+    def clean(self) -> dict[str, Any]:
+        """Check the password also if the address is invalid."""
+        user, password = self.user, self.cleaned_data.get("password")
+        if self.errors and user and password:
+            add_errors_of(self, lambda: passwords.confirm_password(user=user, password=password, field="password"))
+        return self.cleaned_data
 
 
 class DeleteForm(ConfirmationForm):
@@ -174,6 +208,17 @@ class TokenForm(forms.Form):
         scopes: Any = self.fields["scopes"]
         # Without staff rights the scope would have no effect.
         scopes.choices = [pair for pair in SCOPES.items() if user.is_staff or pair[0] not in STAFF_SCOPES]
+
+
+def add_errors_of(form: forms.Form, check: Callable[[], None]) -> None:
+    """Show the errors that ``check`` raises at the fields that have none yet."""
+    try:
+        check()
+    except ValidationError as error:
+        if not isinstance(error.detail, dict):
+            raise
+        new = {name: details for name, details in error.detail.items() if name not in form.errors}
+        add_errors(form, ValidationError(new))
 
 
 def add_errors(form: forms.Form, error: APIException) -> None:

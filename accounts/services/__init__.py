@@ -4,6 +4,7 @@ from .deletion import delete_expired
 from .invitations import send_due_invitations
 from .links import revoke_links, send_due_links
 from .personal_tokens import revoke_tokens
+from .profiles import suggest_timezone
 from .sessions import end_cookie_session, end_sessions, record_cookie_session
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "revoke_tokens",
     "send_due_invitations",
     "send_due_links",
+    "suggest_timezone",
 ]

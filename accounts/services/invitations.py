@@ -16,7 +16,6 @@ from config.jobs.enqueue import enqueue
 
 from ..models import Invitation, User
 from . import links, registration
-from .passwords import check_strength
 
 LIFETIME = timedelta(days=7)
 
@@ -126,7 +125,7 @@ def accept(*, code: str, username: str, password: str, email: str | None = None)
     """Create the account of an invitation. Its address counts as confirmed: the code was mailed there.
 
     ``email`` is what a client sent as the address, which must be the invited one. Raises what ``find`` raises,
-    registration.UsernameTaken, registration.EmailTaken, or a validation error for ``email`` or a weak password; the
+    registration.EmailTaken, or a validation error for ``email``, a username that is taken and a weak password; the
     invitation then stays valid.
     """
     address = find(code=code).email
@@ -135,9 +134,7 @@ def accept(*, code: str, username: str, password: str, email: str | None = None)
     if email is not None and email.lower() != invitation.email_lower:
         raise ValidationError({"email": ["This invitation is for another address."]}, "invalid")
     user = User(email=address, username=username, is_staff=invitation.is_staff)
-    check_strength(password=password, user=user, field="password")
-    if not registration.username_is_free(username):
-        raise registration.UsernameTaken
+    registration.check_new_account(user=user, password=password)
     user.set_password(password)
     try:
         registration.save_confirmed(user, way="invitation")

@@ -1,5 +1,8 @@
 """Setting a new password, with a mailed link or with the current password."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import transaction
@@ -53,6 +56,20 @@ def check_strength(*, password: str, user: User, field: str) -> None:
         raise ValidationError({field: [detail for group in details for detail in group]}) from error
 
 
+def check_all(*checks: Callable[[], None]) -> None:
+    """Run all ``checks`` and raise one validation error with the errors of all of them."""
+    found: dict[str, Any] = {}
+    for check in checks:
+        try:
+            check()
+        except ValidationError as error:
+            if not isinstance(error.detail, dict):
+                raise
+            found |= error.detail
+    if found:
+        raise ValidationError(found)
+
+
 def request_reset(*, email: str, device: Device) -> None:
     """Mail a link for a new password, if ``email`` belongs to an account."""
     links.request_link(purpose=Purpose.RESET_PASSWORD, email=email, device=device)
@@ -78,11 +95,13 @@ def reset_password(*, code: str, password: str, device: Device) -> User:
 def change_password(*, user: User, current: str, new: str, keep: UserSession | None, device: Device) -> User:
     """Set a new password, end every session except ``keep``, and return the user.
 
-    Raises WrongPassword, or a validation error for a weak password.
+    Raises a validation error for a wrong current password, a weak new one, or both.
     """
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    confirm_password(user=user, password=current, field="current_password")
-    check_strength(password=new, user=user, field="new_password")
+    check_all(
+        lambda: confirm_password(user=user, password=current, field="current_password"),
+        lambda: check_strength(password=new, user=user, field="new_password"),
+    )
     _set_password(user=user, password=new, keep=keep, device=device)
     audit.record("password_changed", user=user)
     return user

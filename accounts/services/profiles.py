@@ -1,5 +1,7 @@
 """Profiles and profile pictures."""
 
+import functools
+import zoneinfo
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -29,6 +31,18 @@ def profile_of(user: User) -> UserProfile:
     return profile
 
 
+@functools.cache
+def known_timezones() -> set[str]:
+    """Return the names of the IANA time zones, without the two that are not zones of a place."""
+    return zoneinfo.available_timezones() - {"Factory", "localtime"}
+
+
+def suggest_timezone(*, user: User, name: str) -> None:
+    """Store the time zone ``name``, which a browser reports, unless it is unknown or the profile has one."""
+    if name in known_timezones():
+        UserProfile.objects.filter(user=user, has_timezone=False).update(timezone=name, has_timezone=True)
+
+
 def update_profile(
     *, user: User, names: Mapping[str, str] | None = None, picture: IO[bytes] | None = None, **fields: Any
 ) -> UserProfile:
@@ -37,6 +51,8 @@ def update_profile(
     Raises images.BadImage before anything is changed.
     """
     key = _store(picture) if picture is not None else None
+    if "timezone" in fields:
+        fields["has_timezone"] = True
     with transaction.atomic():
         if names:
             User.objects.filter(pk=user.pk).update(**names)

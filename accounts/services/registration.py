@@ -17,7 +17,7 @@ from ..hashers import normalize_password, password_matches
 from ..models import AccountLink, PendingRegistration, User
 from . import links
 from .links import Purpose
-from .passwords import check_strength
+from .passwords import check_all, check_strength
 
 LIFETIME = timedelta(days=7)
 # Names that others could mistake for the service or its staff, or for a deleted account.
@@ -81,14 +81,12 @@ def register(*, email: str, username: str, password: str, device: Device) -> Non
     """Create a pending registration and mail a link that confirms its address.
 
     Nothing here looks the address up, so known and unknown addresses cannot be told apart. The worker mails a notice
-    instead of a link if the address has an account. Raises RegistrationClosed, UsernameTaken, or a validation error for
-    a weak password.
+    instead of a link if the address has an account. Raises RegistrationClosed, or a validation error for a username
+    that is taken and a weak password.
     """
     check_may_register(email)
-    check_strength(password=password, user=User(email=email, username=username), field="password")
+    check_new_account(user=User(email=email, username=username), password=password)
     encoded = make_password(normalize_password(password))
-    if not username_is_free(username):
-        raise UsernameTaken
     try:
         with transaction.atomic():
             registration = PendingRegistration.objects.create(
@@ -97,6 +95,20 @@ def register(*, email: str, username: str, password: str, device: Device) -> Non
     except IntegrityError as error:  # a concurrent registration
         raise UsernameTaken from error
     links.request_link(purpose=Purpose.VERIFY_EMAIL, email=email, registration=registration, device=device)
+
+
+def check_new_account(*, user: User, password: str) -> None:
+    """Raise one validation error if the username of a new account is taken, its password is weak, or both."""
+    check_all(
+        lambda: check_username(user.username),
+        lambda: check_strength(password=password, user=user, field="password"),
+    )
+
+
+def check_username(username: str) -> None:
+    """Raise UsernameTaken unless ``username`` can be registered."""
+    if not username_is_free(username):
+        raise UsernameTaken
 
 
 def username_is_free(username: str) -> bool:

@@ -12,6 +12,7 @@ from django.test import Client as DjangoClient
 from PIL import Image
 
 from accounts.models import User, UserProfile, UserSession
+from accounts.services import profiles
 
 from ..conftest import Inbox
 from ..factories import PASSWORD, UserFactory
@@ -73,10 +74,55 @@ def test_the_register_page_is_the_same_for_a_known_address(client: DjangoClient,
     assert b"This username is taken." in taken.content
 
 
-def test_all_errors_of_a_registration_are_shown_at_once(client: DjangoClient, db: None) -> None:
-    page = client.post("/register/", {"email": "nonsense", "username": "a b!", "password": PASSWORD}).content.decode()
-    assert "Enter a valid email address." in page
-    assert "Use only the letters A to Z and digits." in page
+def test_all_errors_of_a_form_are_shown_at_once_and_no_password_is_sent_back(
+    client: DjangoClient, cookie_client: DjangoClient, user: User
+) -> None:
+    invalid = {"email": "nonsense", "username": "a b!", "password": "12345678"}
+    taken = {"email": "new@example.org", "username": user.username, "password": "12345678"}
+    weak = {"current_password": "wrong-word", "new_password": "12345678"}
+    wrong = {"email": "nonsense", "password": "wrong-word"}
+    for page, fields, found in [
+        ("/register/", invalid, ["Enter a valid email", "Use only the letters A to Z", "This password is too common"]),
+        ("/register/", invalid | {"username": user.username}, ["Enter a valid email", "taken", "too common"]),
+        ("/register/", taken, ["This username is taken", "This password is too common"]),
+        ("/account/password/", weak, ["This is not your current password", "This password is too common"]),
+        ("/account/password/", weak | {"current_password": ""}, ["This field is required", "too common"]),
+        ("/account/email/", wrong, ["Enter a valid email", "This is not your current password"]),
+    ]:
+        shown = (client if page == "/register/" else cookie_client).post(page, fields)
+        text = shown.content.decode()
+        assert shown.status_code == 400
+        assert [each for each in found if each not in text] == [], page
+        assert "12345678" not in text
+        assert "wrong-word" not in text
+
+
+def test_a_form_that_a_script_sends_gets_the_address_of_the_next_page(client: DjangoClient, user: User) -> None:
+    fields = {"login": user.username, "password": "wrong"}
+    refused = client.post("/login/?next=/account/", fields, headers={"Form-Fetch": "1"})
+    assert (refused.status_code, b"<form" in refused.content) == (400, True)
+    done = client.post("/login/?next=/account/", fields | {"password": PASSWORD}, headers={"Form-Fetch": "1"})
+    assert (done.status_code, done["Form-Redirect"], "Location" in done) == (204, "/account/", False)
+    assert client.get("/account/").status_code == 200
+
+
+def test_the_time_zone_of_the_browser_is_the_default_until_one_is_set(client: DjangoClient, user: User) -> None:
+    def sign_in(zone: str) -> str:
+        client.cookies["time_zone"] = zone
+        assert client.post("/login/", {"login": user.username, "password": PASSWORD}).status_code == 302
+        client.post("/logout/")
+        return UserProfile.objects.get(user=user).timezone
+
+    assert sign_in("Middle/Earth") == "UTC"
+    assert sign_in("America/New_York") == "America/New_York"
+    assert sign_in("Asia/Tokyo") == "America/New_York", "it is set once"
+
+
+def test_a_time_zone_that_the_user_has_chosen_stays(client: DjangoClient, user: User) -> None:
+    profiles.update_profile(user=user, timezone="UTC")
+    client.cookies["time_zone"] = "America/New_York"
+    client.post("/login/", {"login": user.username, "password": PASSWORD})
+    assert UserProfile.objects.get(user=user).timezone == "UTC"
 
 
 @pytest.mark.parametrize("page", ["/forgot/", "/resend/"])

@@ -136,6 +136,13 @@ def test_of_two_links_used_concurrently_one_creates_the_account(api: Client, smt
     assert User.objects.count() == 1
 
 
+def test_a_taken_username_and_a_weak_password_are_reported_together(api: Client) -> None:
+    register(api)
+    response = register(api, email="other@example.org", password="12345678")
+    codes = {field: code for code, field in error_codes(response)}
+    assert (response.status_code, codes) == (400, {"username": "username_taken", "password": codes["password"]})
+
+
 def test_a_username_is_reserved_for_seven_days(api: Client) -> None:
     register(api)
     taken = register(api, email="other@example.org", username="ADA")

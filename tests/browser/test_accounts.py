@@ -8,22 +8,43 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from accounts.models import User
+from accounts.models import User, UserProfile
 
 from ..accounts import mails
 from ..conftest import Inbox
 from ..factories import PASSWORD
+from .accessibility import violations
+from .conftest import PICTURES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_new_user_registers_confirms_signs_in_and_changes_the_picture(
-    browse: Any, site: str, smtp: Inbox, tmp_path: Path
+    browse: Any, watch: Any, site: str, smtp: Inbox, user: User, tmp_path: Path
 ) -> None:
-    page = browse("/register/")
+    page = browse("/register/", timezone_id="America/New_York")
+    watch.allow("status of 400")
+    password = page.get_by_label("Password", exact=True)
+    page.get_by_label("E-mail address").fill("ada")
+    page.get_by_label("Username").fill(user.username)
+    password.press_sequentially("12345678")
+    expect(page.get_by_text("Very weak.")).to_be_visible()
+    page.get_by_role("button", name="Register").click()
+    # All errors at once, and what was typed stays.
+    for error in ("Enter a valid email address", "This username is taken", "This password is too common"):
+        expect(page.get_by_text(error)).to_be_visible()
+    expect(password).to_have_value("12345678")
+    expect(page.get_by_label("E-mail address")).to_be_focused()
+    assert violations(page) == []
     page.get_by_label("E-mail address").fill("ada@example.org")
     page.get_by_label("Username").fill("ada")
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    password.fill(PASSWORD)
+    expect(page.get_by_text("Strong.")).to_be_visible()
+    page.context.set_offline(True)
+    watch.allow("ERR_INTERNET_DISCONNECTED")
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_text("Cannot reach the server.")).to_be_visible()
+    page.context.set_offline(False)
     page.get_by_role("button", name="Register").click()
     expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
 
@@ -41,14 +62,28 @@ def test_a_new_user_registers_confirms_signs_in_and_changes_the_picture(
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page).to_have_url(re.compile("/account/$"))
-    picture = tmp_path / "me.png"
-    Image.new("RGB", (900, 700), (200, 30, 30)).save(picture)
-    page.get_by_label("New picture").set_input_files(picture)
+    expect(page.get_by_label("Time zone")).to_have_value("America/New_York")
+
+    # Larger than the server accepts: red, green, blue and white quarters.
+    picture = Image.new("RGB", (6000, 5000), "white")
+    for corner, colour in [((0, 0), "red"), ((3000, 0), "green"), ((0, 2500), "blue")]:
+        picture.paste(colour, (*corner, corner[0] + 3000, corner[1] + 2500))
+    picture.save(tmp_path / "me.png")
+    page.get_by_label("New picture").set_input_files(tmp_path / "me.png")
+    view = page.get_by_role("application", name="Shown part of the picture")
+    expect(view).to_be_visible()
+    assert violations(page) == []
+    page.get_by_label("Zoom").fill("3")
+    view.focus()
+    for key in ("ArrowRight", "ArrowDown"):
+        for _ in range(25):
+            view.press(key)
+    page.screenshot(path=PICTURES / "account-picture.png", full_page=True)
     page.get_by_role("button", name="Save picture").click()
     expect(page.get_by_text("Picture saved.")).to_be_visible()
-    shown = page.locator(".avatar.large img")
-    expect(shown).to_be_visible()
-    assert shown.evaluate("image => image.complete && image.naturalWidth") == 512
+    with UserProfile.objects.get(user__username="ada").image.open() as stored, Image.open(stored) as image:
+        assert image.size == (512, 512)
+        assert min(image.convert("RGB").getpixel((0, 0))) > 240, "the white quarter was moved into view"
 
 
 def test_a_forgotten_password_is_reset_with_the_mailed_link(browse: Any, watch: Any, smtp: Inbox, user: User) -> None:
@@ -63,6 +98,7 @@ def test_a_forgotten_password_is_reset_with_the_mailed_link(browse: Any, watch: 
     page.get_by_label("New password").fill("12345678")
     page.get_by_role("button", name="Set password").click()
     expect(page.get_by_text("too common")).to_be_visible()
+    expect(page.get_by_label("New password")).to_have_value("12345678")
     page.get_by_label("New password").fill("another horse battery staple")
     page.get_by_role("button", name="Set password").click()
     expect(page.get_by_role("heading", name="Your password is changed")).to_be_visible()
