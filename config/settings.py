@@ -427,9 +427,10 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Atrium",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
-    "DESCRIPTION": "Accounts, notes, messages, contacts and trends behind one REST API.\n\nTo try it: register, open "
-    "the link in the e-mail, log in, press **Authorize** in Swagger and paste the access token, or a personal access "
-    "token that you have created on your account page.",
+    "DESCRIPTION": "Accounts, notes, messages, contacts and trends behind one REST API.\n\nTo try it, register, open "
+    "the link in the e-mail, and press **Sign in and use the token** at the top of Swagger. You can also press "
+    "**Authorize** there and paste an access token, or a personal access token that you have created on your account "
+    "page.",
     "CONTACT": {"name": "The operator of this site", "url": PUBLIC_URL},
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "SERVERS": [{"url": "/", "description": "This site."}],
@@ -465,7 +466,6 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {
         "deepLinking": True,
-        "persistAuthorization": True,
         "displayRequestDuration": True,
         "filter": True,
         # The call that was sent is shown for curl and for the typed client (static/atrium/swagger-client.js).
