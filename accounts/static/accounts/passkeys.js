@@ -1,7 +1,7 @@
 // Forms that a passkey answers: <form data-passkey="get|create"> with hidden fields `credential` and, if the options come
-// from the API, `ticket`. The options are at data-options-url, or in the JSON element that data-options-from names.
+// from the API, `ticket`. The options are at data-options-path, or in the JSON element that data-options-from names.
 // The forms stay hidden if the browser does not support passkeys or the page is not secure.
-import { api } from "../atrium/api.js";
+import { atrium } from "../atrium/site.js";
 
 const REAUTHENTICATE = "/account/reauthenticate/";
 
@@ -66,9 +66,9 @@ async function answer(form) {
   if (form.dataset.optionsFrom) {
     options = JSON.parse(document.getElementById(form.dataset.optionsFrom).textContent);
   } else {
-    const { data } = await api(form.dataset.optionsUrl, { method: "POST" });
-    options = data.options;
-    form.elements.ticket.value = data.ticket;
+    const challenge = await atrium.post(form.dataset.optionsPath);
+    options = challenge.options;
+    form.elements.ticket.value = challenge.ticket;
   }
   const credential = await (form.dataset.passkey === "create" ? create(options) : get(options));
   form.elements.credential.value = JSON.stringify(credential);

@@ -1,4 +1,4 @@
-// Call this site's API from its own pages, authenticated by the session cookie.
+// Call this site's API from the pages of notes, messages, contacts and trends. Other pages use the typed client (site.js).
 //
 //   const { data, status, headers } = await api("/api/v1/notes/", { method: "POST", body: { title: "Milk" } });
 //

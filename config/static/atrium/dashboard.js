@@ -1,9 +1,9 @@
 // The dashboard: "select all", and the drop zone for files. htmx, which django-unfold loads, updates health and queues.
-import { api } from "./api.js";
+import { atrium } from "./site.js";
 
 const TARGETS = {
-  trends: { path: "/api/v1/trends/imports/", report: "/admin/trends/importrun/" },
-  contacts: { path: "/api/v1/contacts/uploads/", report: "/admin/contacts/filemetadata/" },
+  trends: { path: "/trends/imports/", report: "/admin/trends/importrun/" },
+  contacts: { path: "/contacts/uploads/", report: "/admin/contacts/filemetadata/" },
 };
 
 const all = document.getElementById("select-all");
@@ -41,16 +41,14 @@ form.addEventListener(
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const target = TARGETS[kind.value];
-  const body = new FormData();
-  body.append("file", input.files[0]);
   result.textContent = "Uploading…";
   try {
-    const { data } = await api(target.path, { method: "POST", body });
+    const run = await atrium.upload(target.path, { body: { file: input.files[0] } });
     const link = document.createElement("a");
     link.className = "dash-link";
-    link.href = `${target.report}${data.id}/change/`;
+    link.href = `${target.report}${run.id}/change/`;
     link.textContent = "Open its report";
-    result.replaceChildren(`${data.name} is being imported. `, link);
+    result.replaceChildren(`${run.name} is being imported. `, link);
     form.reset();
   } catch (error) {
     result.textContent = error.message;

@@ -1,7 +1,7 @@
 // The home page. Each section loads by itself, again when an event says that it has changed, and reports its own error.
-import { api } from "./api.js";
 import { $, avatar, clock, h, icon } from "./dom.js";
 import { live } from "./live.js";
+import { atrium } from "./site.js";
 
 const SHOWN = 5; // rows of a section
 const RUNNING = ["queued", "processing", "undoing"];
@@ -22,7 +22,7 @@ const count = (number, word) => `${number.toLocaleString()} ${word}${number === 
 
 const sections = {
   async pinned() {
-    const { results } = (await api("/api/v1/notes/?pinned=true&page_size=12")).data;
+    const { results } = await atrium.get("/notes/", { query: { pinned: true, page_size: 12 } });
     if (!results.length) return empty("Pin a note to find it here.");
     const cards = results.map((note) =>
       h(
@@ -37,7 +37,7 @@ const sections = {
   },
 
   async reminders() {
-    const { results } = (await api("/api/v1/notes/?has_reminder=true&state=all&page_size=200")).data;
+    const { results } = await atrium.get("/notes/", { query: { has_reminder: true, state: "all", page_size: 200 } });
     const next = results.filter((note) => !note.trashed_at).sort((a, b) => Date.parse(a.remind_at) - Date.parse(b.remind_at));
     if (!next.length) return empty("No reminders.");
     return lines(
@@ -48,7 +48,7 @@ const sections = {
   },
 
   async messages() {
-    const { results } = (await api("/api/v1/conversations/?page_size=50")).data;
+    const { results } = await atrium.get("/conversations/", { query: { page_size: 50 } });
     const unread = results.filter((each) => each.unread);
     if (!unread.length) return empty("No unread messages.");
     return lines(
@@ -65,10 +65,10 @@ const sections = {
   },
 
   async uploads() {
-    const [sheets, archives] = await Promise.all([api(`/api/v1/contacts/uploads/?page_size=${SHOWN}`), api(`/api/v1/notes/imports/?page_size=${SHOWN}`)]);
+    const [sheets, archives] = await Promise.all(["/contacts/uploads/", "/notes/imports/"].map((path) => atrium.get(path, { query: { page_size: SHOWN } })));
     const rows = [
-      ...sheets.data.results.map((each) => ({ ...each, href: `/contacts/uploads/${each.id}/`, total: each.total_rows, processed: each.processed_rows, unit: "row" })),
-      ...archives.data.results.map((each) => ({ ...each, href: `/notes/?import=${each.id}`, unit: "note" })),
+      ...sheets.results.map((each) => ({ ...each, href: `/contacts/uploads/${each.id}/`, total: each.total_rows, processed: each.processed_rows, unit: "row" })),
+      ...archives.results.map((each) => ({ ...each, href: `/notes/?import=${each.id}`, unit: "note" })),
     ];
     rows.sort((a, b) => RUNNING.includes(b.status) - RUNNING.includes(a.status) || Date.parse(b.created_at) - Date.parse(a.created_at));
     if (!rows.length) return empty("No uploads yet.");
@@ -77,7 +77,7 @@ const sections = {
   },
 
   async trends() {
-    const { results } = (await api(`/api/v1/trends/?ordering=-uploaded_at&page_size=${SHOWN}`)).data;
+    const { results } = await atrium.get("/trends/", { query: { ordering: ["-uploaded_at"], page_size: SHOWN } });
     if (!results.length) return empty("No trends yet.");
     return lines(
       results.map((trend) =>

@@ -1,7 +1,7 @@
 // Search everything: pages, actions, notes, people, contacts and trends. Loaded when it is first opened (shell.js).
-import { api } from "./api.js";
 import { h, icon } from "./dom.js";
 import { knownPeople, matches } from "./people.js";
+import { atrium } from "./site.js";
 import { chooseTheme } from "./theme-menu.js";
 
 const PAUSE = 150; // milliseconds after a key until the search starts
@@ -37,12 +37,12 @@ const PAGES = [
   })),
 ];
 
-const get = async (path, signal) => (await api(path, { signal })).data.results;
+const get = async (path, query, signal) => (await atrium.get(path, { query, signal })).results;
 
 // Each kind of result: its heading, and how it is found.
 const KINDS = {
   async Notes(text, signal) {
-    const found = await get(`/api/v1/notes/?state=all&page_size=${2 * EACH}&search=${encodeURIComponent(text)}`, signal);
+    const found = await get("/notes/", { state: "all", page_size: 2 * EACH, search: text }, signal);
     return found.map((note) => ({
       title: note.title || note.body.slice(0, 80) || note.items[0]?.text || "Untitled note",
       about: note.trashed_at ? "Trash" : note.archived ? "Archive" : note.labels.map((label) => label.name).join(", "),
@@ -54,13 +54,13 @@ const KINDS = {
     const known = (await knownPeople()).filter((each) => matches(`${each.username} ${each.usercode}`, text));
     const code = text.toUpperCase();
     if (!known.length && /^(?=.*\d)[A-Z0-9]{6}$/.test(code)) {
-      const person = await api(`/api/v1/people/${code}/`, { signal }).then(({ data }) => data, () => null);
+      const person = await atrium.get("/people/{usercode}/", { path: { usercode: code }, signal }).catch(() => null);
       if (person) known.push(person);
     }
     return known.map((each) => ({ title: each.username, about: each.usercode, href: `/messager/#${each.usercode}`, symbol: "chat" }));
   },
   async Contacts(text, signal) {
-    const found = await get(`/api/v1/contacts/?page_size=${EACH}&search=${encodeURIComponent(text)}`, signal);
+    const found = await get("/contacts/", { page_size: EACH, search: text }, signal);
     return found.map((each) => ({
       title: each.name || each.email_address || each.phone_number,
       about: each.name ? each.email_address || each.phone_number : "",
@@ -69,7 +69,7 @@ const KINDS = {
     }));
   },
   async Trends(text, signal) {
-    const found = await get(`/api/v1/trends/?page_size=${EACH}&search=${encodeURIComponent(text)}`, signal);
+    const found = await get("/trends/", { page_size: EACH, search: text }, signal);
     return found.map((each) => ({ title: each.macrotrend, about: each.megatrend, href: `/trends/?search=${encodeURIComponent(each.macrotrend)}`, symbol: "chart" }));
   },
 };

@@ -1,12 +1,5 @@
-// What every page has: the unread badge, the theme, search by Ctrl-K. Signed-in pages also start the live events.
-import { api } from "./api.js";
-import { live } from "./live.js";
+// What every page has: the theme and search by Ctrl-K, and for a signed-in user live events and the unread badge.
 import "./theme-menu.js";
-import { watchUnread } from "./unread.js";
-
-const root = document.documentElement;
-
-// --- Search everything ----------------------------------------------------------------------------------------------
 
 async function openPalette() {
   const { palette } = await import("./palette.js");
@@ -20,33 +13,4 @@ addEventListener("keydown", (event) => {
   openPalette();
 });
 
-// --- Live events ----------------------------------------------------------------------------------------------------
-
-if (root.dataset.user) {
-  let opened = false;
-  live.addEventListener("open", async () => {
-    // Another user may have signed in in another window. They must not see what is on this page.
-    if (opened && (await api("/api/v1/auth/profile/").catch(() => null))?.data.usercode !== root.dataset.user) return leave();
-    opened = true;
-  });
-  live.start();
-  watchUnread();
-  finishActions();
-}
-
-// Deletions and blocks of the chat page that were not sent before the browser was closed.
-async function finishActions() {
-  try {
-    if (!localStorage.getItem(`atrium.actions.${root.dataset.user}`)) return;
-  } catch {
-    return; // without localStorage there are none
-  }
-  const { actions } = await import("../messaging/undo.js");
-  actions.resume();
-}
-
-function leave() {
-  if (!navigator.onLine) return;
-  dispatchEvent(new Event("userchange")); // what waits in the page belongs to the user who was signed in before
-  location.reload();
-}
+if (document.documentElement.dataset.user) import("./signed-in.js");

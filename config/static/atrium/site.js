@@ -2,4 +2,4 @@
 import { createClient } from "./client.js";
 
 // A person sees an error sooner than a program gives up.
-export const atrium = createClient({ credentials: "cookie", maxRetries: 2 });
+export const atrium = createClient({ credentials: "cookie", maxRetries: 2, maxRetryDelay: 2000 });

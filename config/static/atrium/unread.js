@@ -1,6 +1,6 @@
 // The number of unread messages in the navigation.
-import { api } from "./api.js";
 import { live } from "./live.js";
+import { atrium } from "./site.js";
 
 const POLL = 60000; // where the server has no event stream
 const badge = document.getElementById("unread");
@@ -20,7 +20,7 @@ function draw(total) {
 
 async function refresh() {
   try {
-    showUnread((await api("/api/v1/messages/unread/")).data.total);
+    showUnread((await atrium.get("/messages/unread/")).total);
   } catch {
     // The next event tries again. Pages show on their own that the connection is lost.
   }

@@ -3,7 +3,7 @@
 // Each action is in localStorage from its beginning until the server has confirmed it:
 //   - if the page is left or closed, it is sent at once by a request that outlives the page;
 //   - without a connection, after a crash, and where the browser ended before that request, the next page of this site
-//     sends it (shell.js), and so does another tab that is open;
+//     sends it (signed-in.js), and so does another tab that is open;
 //   - all tabs show it, and each can undo it.
 // A browser that is killed loses what it has not yet written to the disk: Chromium writes localStorage within a few seconds.
 // Then nothing is deleted or blocked, and the page shows the message as before. A deletion that is sent more than 15 minutes
