@@ -46,4 +46,4 @@ def last_import() -> dict[str, Any] | None:
         return None
     run = revision.run
     before = revision.at - timedelta(microseconds=1)
-    return {"at": revision.at, "before": before.isoformat(), "created": run.created, "updated": run.updated}
+    return {"at": revision.at, "before": before, "created": run.created, "updated": run.updated}

@@ -1,22 +1,25 @@
-"""The trends page: charts that filter, the list, and the upload with its errors."""
+"""The trends pages: filters, charts, the list, the import of staff, and the page of one trend."""
 
+import gzip
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, Route, expect
 
 from tests.factories import UserFactory
-from tests.trends.factories import DATA, TrendFactory, sample
+from tests.trends.factories import DATA, TrendFactory, csv_bytes, sample, values
 from trends.files.columns import HEADINGS
-from trends.files.reader import CSVReader
 from trends.models import ImportRun, Trend
 from trends.services import import_runner, imports
 
+from .accessibility import violations
 from .conftest import PICTURES, Watch
 from .test_landing import overflow
+from .test_trends_radar import shows, update
 
 
 @pytest.fixture
@@ -27,81 +30,92 @@ def stored(transactional_db: None) -> int:
     return Trend.objects.count()
 
 
-def drawn(page: Page) -> None:
-    """Wait until the five charts and their tables are drawn."""
-    expect(page.locator("figure.chart table tbody")).to_have_count(5)
-
-
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
-def test_the_page_shows_the_stored_trends_and_fits_the_window(
-    browse: Callable[..., Page], stored: int, width: int, dark: bool
-) -> None:
-    page = browse("/trends/", width=width, dark=dark, reduced_motion="reduce")  # no animation
-    page.get_by_text(f"{stored} trends").wait_for()
-    page.locator("#rows tr").nth(4).wait_for()
-    drawn(page)
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"trends-{width}-{'dark' if dark else 'light'}.png", full_page=True)
-    assert page.locator("figure.chart canvas").count() == 5
-    assert page.locator("#upload").count() == 0
-    assert overflow(page) <= 0
-
-
-def test_every_chart_is_also_a_table(browse: Callable[..., Page], stored: int) -> None:
+def test_every_chart_is_a_table_and_a_row_of_it_filters(browse: Callable[..., Page], stored: int) -> None:
     page = browse("/trends/")
-    page.get_by_text(f"{stored} trends").wait_for()
-    for canvas in page.locator("figure.chart canvas").all():
-        assert "shows the same numbers" in canvas.get_attribute("aria-label")
-    for summary in page.locator("figure.chart summary").all():
-        summary.click()
+    shows(page, stored)
     counts = page.locator("#chart-steepl tbody td").all_inner_texts()
     assert sum(map(int, counts)) == stored
-    assert page.locator("#chart-output thead th").all_inner_texts() == ["Megatrend", "Publications", "Patents"]
+    heads = page.locator("#chart-megatrend thead th").all_inner_texts()
+    assert [head.split("\n")[0] for head in heads] == ["Megatrend", "Trends", "Publications", "Patents"]
 
-
-def test_a_selection_by_keyboard_filters_charts_and_list_and_is_in_the_address(
-    browse: Callable[..., Page], stored: int
-) -> None:
-    page = browse("/trends/")
-    page.get_by_text(f"{stored} trends").wait_for()
-    summary = page.locator("#chart-impact_strength summary")
-    summary.focus()
-    page.keyboard.press("Enter")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")  # the first category: Low
+    # By keyboard.
     low = Trend.objects.filter(impact_strength="Low").count()
-    page.get_by_text(f"{low} trends").wait_for()
+    button = page.locator("#chart-impact_strength").get_by_role("button", name="Low")
+    button.focus()
+    page.keyboard.press("Enter")
+    shows(page, low)
     page.locator("#position").get_by_text(re.compile(f"of {low}$")).wait_for()
-    assert page.evaluate("document.activeElement.textContent") == "Low"
-    assert page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
+    expect(button).to_be_focused()
+    expect(button).to_have_attribute("aria-pressed", "true")
     assert "impact_strength=Low" in page.url
     assert set(page.locator("#rows tr:not(.more) td:nth-child(4)").all_inner_texts()) == {"Low"}
-
     page.reload()
-    page.get_by_text(f"{low} trends").wait_for()
+    shows(page, low)
     page.get_by_role("button", name="Impact: Low").click()
-    page.get_by_text(f"{stored} trends").wait_for()
+    shows(page, stored)
 
-
-def test_a_click_on_a_bar_filters(browse: Callable[..., Page], stored: int) -> None:
-    page = browse("/trends/", reduced_motion="reduce")
-    page.get_by_text(f"{stored} trends").wait_for()
-    drawn(page)
-    canvas = page.locator("#chart-steepl canvas")
-    box = canvas.bounding_box()
-    canvas.click(position={"x": box["width"] * 0.5, "y": 20})
+    # A click on a bar.
+    bar = page.locator("#chart-steepl tbody tr").first.locator(".track")
+    bar.click()
     social = Trend.objects.filter(steepl="S").count()
-    page.get_by_text(re.compile(rf"^{social} trends")).wait_for()
+    shows(page, social)
     page.get_by_role("button", name="STEEPL: S · Social").wait_for()
     page.get_by_role("button", name="Clear all").click()
-    page.get_by_text(f"{stored} trends").wait_for()
+    shows(page, stored)
+    assert page.url.endswith("/trends/")
+
+
+def test_the_filter_bar_takes_several_values_by_keyboard_and_is_in_the_address(
+    browse: Callable[..., Page], transactional_db: None
+) -> None:
+    for megatrend in ("Energy", "Health, ageing", "Mobility"):
+        TrendFactory.create_batch(2, megatrend=megatrend)
+    page = browse("/trends/")
+    shows(page, 6)
+    page.get_by_role("button", name="Megatrend", exact=True).first.focus()
+    page.keyboard.press("Enter")
+    menu = page.get_by_role("dialog", name="Filter by Megatrend")
+    expect(menu.get_by_role("checkbox")).to_have_count(3)
+    for place in (1, 2):
+        page.keyboard.press("Tab")
+        page.keyboard.press("Space")
+        shows(page, 2 * place)
+    expect(menu.get_by_label("Mobility")).not_to_be_checked()
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(page.get_by_role("button", name="Megatrend, 2 selected")).to_be_focused()
+    assert page.url.endswith("?megatrend=Energy&megatrend=Health%2C+ageing")
+    expect(page.locator("#rows tr:not(.more)")).to_have_count(4)
+
+    page.go_back()
+    shows(page, 2)
+    page.get_by_role("button", name="Megatrend, 1 selected").click()
+    expect(menu.get_by_label("Energy")).to_be_checked()
+    expect(menu.get_by_label("Health, ageing")).not_to_be_checked()
+    page.go_forward()
+    expect(menu.get_by_label("Health, ageing")).to_be_checked()
+    menu.get_by_role("button", name="Clear").click()
+    shows(page, 6)
+
+
+def test_a_long_menu_can_be_searched_and_finds_macrotrends_that_the_radar_leaves_out(
+    browse: Callable[..., Page], transactional_db: None
+) -> None:
+    Trend.objects.bulk_create(TrendFactory.build(macrotrend=f"Field {n:03}") for n in range(301))
+    page = browse("/trends/")
+    page.get_by_text("The 300 largest of 301 groups.").wait_for()
+    page.get_by_role("button", name="Macrotrend", exact=True).first.click()
+    menu = page.get_by_role("dialog", name="Filter by Macrotrend")
+    expect(menu.get_by_role("checkbox")).to_have_count(300)
+    menu.get_by_label("Find in Macrotrend").fill("field 300")
+    menu.get_by_label("Field 300").check()
+    shows(page, 1)
+    assert page.url.endswith("?macrotrend=Field+300")
 
 
 def test_back_and_forward_move_through_the_selections(browse: Callable[..., Page], stored: int) -> None:
     page = browse("/trends/")
-    page.get_by_text(f"{stored} trends").wait_for()
-    page.locator("#chart-steepl summary").click()
+    shows(page, stored)
     page.locator("#chart-steepl").get_by_role("button", name="S · Social").click()
     page.locator("#chart-steepl").get_by_role("button", name="L · Legal").click()
     page.get_by_label("Search trends").press_sequentially("in")
@@ -109,47 +123,109 @@ def test_back_and_forward_move_through_the_selections(browse: Callable[..., Page
 
     both = Trend.objects.filter(steepl__in="SL").count()
     page.go_back()
-    page.get_by_text(re.compile(rf"^{both} trends")).wait_for()
+    shows(page, both)
     expect(page.get_by_label("Search trends")).to_have_value("")
     expect(page.get_by_role("button", name="STEEPL: L · Legal")).to_be_visible()
     page.go_back()
-    page.get_by_text(re.compile(rf"^{Trend.objects.filter(steepl='S').count()} trends")).wait_for()
+    shows(page, Trend.objects.filter(steepl="S").count())
     page.go_forward()
-    page.get_by_text(re.compile(rf"^{both} trends")).wait_for()
+    shows(page, both)
     page.locator("#position").get_by_text(re.compile(f"of {both}$")).wait_for()
 
 
-def test_a_selection_moves_nothing_and_removing_it_keeps_the_focus(browse: Callable[..., Page], stored: int) -> None:
-    page = browse("/trends/", reduced_motion="reduce")
-    page.get_by_text(f"{stored} trends").wait_for()
-    drawn(page)
-    position = "() => ['charts', 'rows-wrap'].map((id) => document.getElementById(id).offsetTop)"
-    before = page.evaluate(position)
-    canvas = page.locator("#chart-impact_strength canvas")
-    box = canvas.bounding_box()
-    assert box
-    for y in (20, 54):
-        canvas.click(position={"x": box["width"] * 0.5, "y": y})
+POSITIONS = """() => ['changes-place', 'totals', 'radar', 'radar-plot', 'charts', 'chart-steepl', 'rows-wrap'].map(
+  (id) => [id, Math.round(document.getElementById(id).getBoundingClientRect().top + scrollY)])"""
+
+
+@pytest.mark.parametrize("width", [360, 800, 1280])
+def test_nothing_moves_while_the_page_loads_or_when_a_filter_is_selected(
+    browse: Callable[..., Page], stored: int, width: int
+) -> None:
+    page, held = browse(None, width=width, reduced_motion="reduce"), list[Route]()
+    page.route("**/api/v1/trends/**", lambda route: held.append(route))
+    page.goto("/trends/")
+    expect(page.locator("#chart-steepl tbody tr")).to_have_count(5)  # drawn, without numbers
+    before = page.evaluate(POSITIONS)
+    for route in held:
+        route.continue_()
+    page.unroute("**/api/v1/trends/**")
+    shows(page, stored)
+    page.locator("#radar-plot svg").wait_for()
+    page.locator("#rows tr").nth(4).wait_for()
+    assert page.evaluate(POSITIONS) == before
+
+    rows = page.locator("#chart-impact_strength tbody tr")
+    for n in (0, 1):
+        rows.nth(n).locator(".track").click()
     low_or_medium = Trend.objects.filter(impact_strength__in=["Low", "Medium"]).count()
-    page.get_by_text(re.compile(rf"^{low_or_medium} trends")).wait_for()
-    assert page.evaluate(position) == before
+    shows(page, low_or_medium)
+    assert page.evaluate(POSITIONS) == before
     page.get_by_role("button", name="Impact: Low").click()
     expect(page.get_by_role("button", name="Impact: Medium")).to_be_focused()
     page.get_by_role("button", name="Impact: Medium").click()
     expect(page.get_by_label("Search trends")).to_be_focused()
-    assert page.evaluate(position) == before
+    assert page.evaluate(POSITIONS) == before
 
 
 def test_patents_have_a_scale_of_their_own(browse: Callable[..., Page], transactional_db: None) -> None:
     TrendFactory(total_count_of_publications=90_000, total_count_of_patents=30)
     page = browse("/trends/", reduced_motion="reduce")
     page.get_by_text("90,000 publications").wait_for()
-    drawn(page)
-    lengths = page.evaluate(
-        "() => [0, 1].map((series) => { const bar = Chart.getChart(document.querySelector('#chart-output canvas'))"
-        ".getDatasetMeta(series).data[0]; return bar.x - bar.base; })"
-    )
-    assert lengths[1] > lengths[0] / 2
+    chart = page.locator("#chart-megatrend")
+    publications, patents = (chart.locator(f"[data-measure={name}] .bar") for name in ("publications", "patents"))
+    assert round(publications.bounding_box()["width"]) == round(patents.bounding_box()["width"])
+    expect(chart.locator("thead")).to_contain_text(re.compile("Publications0 to 90,000.*Patents0 to 30"))
+
+
+def test_a_trend_has_a_page_and_the_way_back_keeps_the_filters(
+    browse: Callable[..., Page], transactional_db: None
+) -> None:
+    first = values(macrotrend="Heat pumps", total_count_of_publications=900, total_count_of_patents=4)
+    other = values(macrotrend="Heat pumps", steepl="S", total_count_of_publications=50)
+    changed = {**first, "total_count_of_publications": 1200, "impact_strength": "Medium"}
+    update(csv_bytes(first, other), csv_bytes(changed, values(macrotrend="New")))
+    page = browse("/trends/?search=heat&steepl=T")
+    page.locator("#rows").get_by_role("link", name="Heat pumps").click()
+    expect(page.get_by_role("heading", level=1, name="Heat pumps")).to_be_visible()
+    since = page.locator("#since")
+    expect(since).to_contain_text("Updated since the import of")
+    columns = "Total count of publications.*900 → 1,200.*Impact Strength.*High → Medium"
+    expect(since).to_contain_text(re.compile(columns, re.S))
+    expect(page.locator("#lines svg")).to_have_count(2)
+    page.locator("#history summary").click()
+    assert [row.split("\t")[1:] for row in page.locator("#states tr").all_inner_texts()] == [
+        ["1,200", "4", "Pilot", "Medium"], ["900", "4", "Pilot", "High"],
+    ]  # fmt: skip
+    macrotrend = page.locator("#groups tr", has_text="Macrotrend")
+    expect(macrotrend).to_contain_text(re.compile("Heat pumps\\s*2\\s*1,250\\s*4"))
+    for dark in (False, True):
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        for width in (360, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.screenshot(path=PICTURES / f"trend-{width}-{'dark' if dark else 'light'}.png", full_page=True)
+            assert overflow(page) <= 0
+        assert violations(page) == []
+    page.get_by_role("link", name="Trends", exact=True).last.click()
+    expect(page).to_have_url(re.compile(r"/trends/\?search=heat&steepl=T$"))
+    expect(page.locator("#rows tr:not(.more)")).to_have_count(1)
+    page.go_back()
+    page.locator("#groups").get_by_role("link", name="Heat pumps").click()
+    expect(page).to_have_url(re.compile(r"/trends/\?macrotrend=Heat%20pumps$"))
+    expect(page.locator("#rows tr:not(.more)")).to_have_count(2)
+
+
+def test_the_pages_are_small_and_people_without_staff_load_no_import(browse: Callable[..., Page], stored: int) -> None:
+    trend = Trend.objects.latest("pk")
+    for user in (None, UserFactory(is_staff=True)):
+        for path in ("/trends/", f"/trends/{trend.pk}/"):
+            page, responses = browse(None, user=user), list[Response]()
+            page.on("response", partial(list.append, responses))
+            page.goto(path, wait_until="networkidle")
+            size = sum(len(gzip.compress(response.body())) for response in responses)  # as the front sends them
+            assert 10_000 < size < 60_000, path
+            names = {response.url.rpartition("/")[2].partition(".")[0] for response in responses}
+            assert ("upload" in names) == (user is not None and path == "/trends/")
+            assert not names & {"changes", "palette"}
 
 
 def test_a_phone_shows_cards_that_can_be_sorted(browse: Callable[..., Page], stored: int) -> None:
@@ -166,16 +242,6 @@ def test_a_phone_shows_cards_that_can_be_sorted(browse: Callable[..., Page], sto
     page.get_by_text("Relevant industries").first.wait_for()
 
 
-def test_staff_see_the_columns_and_download_a_template(browse: Callable[..., Page], transactional_db: None) -> None:
-    page = browse("/trends/", user=UserFactory(is_staff=True))
-    page.get_by_text("The ten columns").click()
-    assert page.locator(".columns dt").all_inner_texts() == list(HEADINGS.values())
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download an empty template").click()
-    assert download.value.suggested_filename == "trends-template.csv"
-    assert list(CSVReader(download.value.path().open("rb")).batches()) == []
-
-
 def test_search_order_and_pages(browse: Callable[..., Page], stored: int) -> None:
     page = browse("/trends/")
     page.get_by_text(f"1–25 of {stored}").wait_for()
@@ -187,7 +253,7 @@ def test_search_order_and_pages(browse: Callable[..., Page], stored: int) -> Non
     assert page.locator("th[data-order=publications]").get_attribute("aria-sort") == "descending"
     page.get_by_label("Search trends").fill("smart GRIDS")
     grids = Trend.objects.matching("smart grids").count()
-    page.get_by_text(re.compile(rf"^{grids} trends")).wait_for()
+    shows(page, grids)
     page.get_by_role("button", name="Details of Smart grids").first.click()
     assert page.get_by_text("Relevant industries").first.is_visible()
     page.get_by_label("Search trends").fill("nothing has this")
@@ -197,16 +263,21 @@ def test_search_order_and_pages(browse: Callable[..., Page], stored: int) -> Non
 def test_staff_can_check_a_file_import_it_and_see_its_errors(
     browse: Callable[..., Page], transactional_db: None, worker: Any
 ) -> None:
-    page = browse("/trends/", user=UserFactory(is_staff=True))
-    page.get_by_text("0 trends").wait_for()
+    page = browse("/trends/", user=UserFactory(is_staff=True, is_superuser=True))
+    shows(page, 0)
+    page.get_by_text("Rules for the ten columns").click()
+    assert page.locator(".columns dt").all_inner_texts() == list(HEADINGS.values())
+    for name, title in (("csv", "CSV"), ("xlsx", "Excel")):
+        with page.expect_download() as download:
+            page.locator(".card-head").get_by_role("link", name=title).click()
+        assert download.value.suggested_filename == f"trends-template.{name}"
     page.get_by_label("Drop a file here or choose one").set_input_files(DATA / "trends_messy.csv")
     page.get_by_label("Only check the file").check()
-    page.get_by_role("button", name="Import").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     page.get_by_text("trends_messy.csv can be imported: 57 new, 1 duplicate, 4 invalid of 62 rows.").wait_for()
     assert not ImportRun.objects.exists()
 
-    page.get_by_label("Only check the file").uncheck()
-    page.get_by_role("button", name="Import").click()
+    page.get_by_role("button", name="Import it now").click()
     page.get_by_text("trends_messy.csv was imported: 57 new, 1 duplicate, 4 invalid of 62 rows.").wait_for(
         timeout=30_000
     )
@@ -215,7 +286,9 @@ def test_staff_can_check_a_file_import_it_and_see_its_errors(
         .get_by_text("This must be one of Low, Medium, High.")
         .is_visible()
     )
-    page.get_by_text("57 trends").wait_for()
+    shows(page, 57)
+    expect(page.locator("#changes-counts")).to_have_text("57 created, 0 updated.")
+    assert page.request.get(page.get_by_role("link", name="Open this import").get_attribute("href")).ok
     page.locator("#report").scroll_into_view_if_needed()
     page.screenshot(path=PICTURES / "trends-upload.png", full_page=True)
     with page.expect_download() as download:
@@ -223,7 +296,7 @@ def test_staff_can_check_a_file_import_it_and_see_its_errors(
     assert download.value.suggested_filename == "trends_messy-errors.csv"
 
     page.get_by_label("Drop a file here or choose one").set_input_files(DATA / "trends_over_limit.csv")
-    page.get_by_role("button", name="Import").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     page.get_by_text("trends_over_limit.csv was not imported. 8 of 40 rows are invalid").wait_for(timeout=30_000)
 
 
@@ -235,7 +308,7 @@ def test_an_error_is_shown_and_can_be_retried(browse: Callable[..., Page], watch
     page.get_by_role("alert").get_by_text("The server returned status 503.").wait_for()
     page.unroute("**/api/v1/trends/**")
     page.get_by_role("button", name="Try again").click()
-    page.get_by_text(f"{stored} trends").wait_for()
+    shows(page, stored)
 
 
 def test_no_match_is_visible_wherever_the_list_was_scrolled(browse: Callable[..., Page], stored: int) -> None:

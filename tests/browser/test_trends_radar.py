@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from defusedxml import ElementTree
 from django.core.files.uploadedfile import SimpleUploadedFile
 from playwright.sync_api import Page, expect
@@ -14,6 +13,7 @@ from tests.trends.factories import TrendFactory, csv_bytes, values
 from trends.models import Trend
 from trends.services import import_runner, imports
 
+from .accessibility import violations
 from .conftest import PICTURES
 from .test_landing import overflow
 
@@ -48,6 +48,11 @@ def radar(page: Page, count: int) -> None:
     """Wait until the radar is drawn."""
     expect(page.locator("#radar-plot .mark")).to_have_count(count)
     expect(page.locator("#radar")).not_to_have_attribute("aria-busy", "true")
+
+
+def shows(page: Page, count: int) -> None:
+    """Wait until the page shows the totals of ``count`` trends."""
+    expect(page.locator("#totals")).to_have_text(re.compile(rf"^{count:,} trends?,"), timeout=15_000)
 
 
 def update(*files: bytes) -> None:
@@ -102,11 +107,18 @@ def test_the_page_is_accessible(browse: Callable[..., Page], transactional_db: N
     page = browse("/trends/", width=width, dark=dark, reduced_motion="reduce")
     radar(page, 6)
     page.locator("#radar summary").click()
+    page.locator("#changes summary").click()
     page.locator("#rows svg.sparkline").first.wait_for()
     page.locator(".changes tbody tr").first.wait_for()
     page.screenshot(path=PICTURES / f"trends-all-{width}-{'dark' if dark else 'light'}.png", full_page=True)
-    found = Axe().run(page).response["violations"]
-    assert [f"{each['id']}: {node['html'][:120]}" for each in found for node in each["nodes"]] == []
+    assert page.locator("#upload").count() == 0
+    assert overflow(page) <= 0
+    assert violations(page) == []
+    page.get_by_role("button", name="Macrotrend", exact=True).first.click()
+    expect(page.get_by_role("dialog").get_by_role("checkbox")).to_have_count(6)
+    page.screenshot(path=PICTURES / f"trends-filter-{width}-{'dark' if dark else 'light'}.png")
+    assert overflow(page) <= 0
+    assert violations(page) == []
 
 
 def test_hover_shows_the_values_and_a_click_filters(browse: Callable[..., Page], transactional_db: None) -> None:
@@ -176,7 +188,6 @@ def test_filters_of_the_charts_and_the_search_apply_to_the_radar(
     stored = trends(40)
     page = browse("/trends/")
     radar(page, 40)
-    page.locator("#chart-steepl summary").click()
     page.locator("#chart-steepl").get_by_role("button", name="T · Technological").click()
     radar(page, sum(trend.steepl == "T" for trend in stored))
     page.get_by_role("button", name="Clear all").click()
@@ -224,6 +235,8 @@ def test_the_page_shows_what_the_last_import_changed(browse: Callable[..., Page]
     update(csv_bytes(*first), csv_bytes(grown, shrunk, first[2], values(macrotrend="New")))
     page = browse("/trends/")
     section = page.locator("#changes")
+    section.get_by_text("1 created, 2 updated.").wait_for()
+    section.locator("summary").click()
     section.get_by_text("1 created, 2 updated, 0 deleted.").wait_for()
     rows = section.locator("tbody tr")
     expect(rows).to_have_count(2)
@@ -236,7 +249,7 @@ def test_the_page_shows_what_the_last_import_changed(browse: Callable[..., Page]
 
 def test_without_an_import_there_is_no_section_of_changes(browse: Callable[..., Page], transactional_db: None) -> None:
     page = browse("/trends/")
-    page.get_by_text("0 trends").wait_for()
+    shows(page, 0)
     radar(page, 0)
     assert page.locator("#changes").count() == 0
     assert page.locator("#radar-plot svg").count() == 1

@@ -83,7 +83,7 @@ const sections = {
       results.map((trend) =>
         h(
           "a",
-          { href: `/trends/?search=${encodeURIComponent(trend.macrotrend)}` },
+          { href: `/trends/${trend.id}/` },
           h("span.what", {}, h("span.title", {}, trend.macrotrend), h("span.muted.small", {}, trend.megatrend)),
           h("time.muted.small", { dateTime: trend.uploaded_at }, clock.short(trend.uploaded_at)),
         ),

@@ -70,7 +70,7 @@ const KINDS = {
   },
   async Trends(text, signal) {
     const found = await get("/trends/", { page_size: EACH, search: text }, signal);
-    return found.map((each) => ({ title: each.macrotrend, about: each.megatrend, href: `/trends/?search=${encodeURIComponent(each.macrotrend)}`, symbol: "chart" }));
+    return found.map((each) => ({ title: each.macrotrend, about: each.megatrend, href: `/trends/${each.id}/`, symbol: "chart" }));
   },
 };
 const SIGNED_IN_ONLY = ["Notes", "People", "Contacts"];

@@ -1,5 +1,6 @@
 // What has changed since the last import: counts, and the trends that were updated, with arrows.
 import { api } from "../atrium/api.js";
+import { h } from "../atrium/dom.js";
 
 const SHOWN = 20; // updated trends
 const PAGES = 4; // of changes/ that are read: an import may have changed a hundred thousand trends
@@ -9,40 +10,30 @@ const LEVELS = {
 };
 const COUNTS = ["total_count_of_publications", "total_count_of_patents"];
 
-function element(name, text = "", attributes = {}) {
-  const made = document.createElement(name);
-  made.textContent = text;
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
-}
-
-function size(change) {
-  return COUNTS.reduce((sum, name) => sum + Math.abs((change.after[name] ?? 0) - (change.before[name] ?? 0)), 0);
-}
+const size = (change) => COUNTS.reduce((sum, name) => sum + Math.abs((change.after[name] ?? 0) - (change.before[name] ?? 0)), 0);
 
 // One cell: the present value, or both values with an arrow that says up or down.
 function cell(change, name) {
   const isCount = COUNTS.includes(name);
   const text = (value) => (isCount ? (value === null ? "unknown" : value.toLocaleString("en")) : value || "unknown");
   const [before, after] = [change.before[name], change.after[name]];
-  const box = element("td", "", { class: isCount ? "num" : "" });
-  if (before === after) {
-    box.append(element("span", text(after), { class: "muted" }));
-    return box;
-  }
+  const kind = isCount ? "td.num" : "td";
+  if (before === after) return h(kind, {}, h("span.muted", {}, text(after)));
   const rank = (value) => (isCount ? (value ?? 0) : LEVELS[name].indexOf(value));
   const isUp = rank(after) > rank(before);
-  const arrow = element("span", isUp ? "▲" : "▼", { class: `arrow ${isUp ? "up" : "down"}`, "aria-hidden": "true" });
-  box.append(arrow, element("span", isUp ? "up: " : "down: ", { class: "visually-hidden" }), `${text(before)} → ${text(after)}`);
-  return box;
+  return h(
+    kind,
+    {},
+    h(`span.arrow.${isUp ? "up" : "down"}`, { "aria-hidden": "true" }, isUp ? "▲" : "▼"),
+    h("span.visually-hidden", {}, isUp ? "up: " : "down: "),
+    `${text(before)} → ${text(after)}`,
+  );
 }
 
 function row(change) {
-  const line = element("tr");
-  const name = element("th", change.after.macrotrend, { scope: "row" });
-  name.append(element("span", change.after.megatrend, { class: "muted small" }));
-  line.append(name, ...[...COUNTS, ...Object.keys(LEVELS)].map((column) => cell(change, column)));
-  return line;
+  const { macrotrend, megatrend } = change.after;
+  const name = h("th", { scope: "row" }, h("a", { href: `/trends/${change.trend}/${location.search}` }, macrotrend), h("span.muted.small", {}, megatrend));
+  return h("tr", {}, name, ...[...COUNTS, ...Object.keys(LEVELS)].map((column) => cell(change, column)));
 }
 
 async function read(since) {
@@ -50,16 +41,14 @@ async function read(since) {
   let until = since;
   for (let page = 0; page < PAGES; page++) {
     const { data } = await api(`/api/v1/trends/changes/?since=${encodeURIComponent(until)}`);
-    if (!data.results.length) return { changes, until, isComplete: true };
+    if (!data.results.length) return { changes, isComplete: true };
     changes.push(...data.results);
     until = data.until;
   }
-  return { changes, until, isComplete: false };
+  return { changes, isComplete: false };
 }
 
-export async function showChanges() {
-  const section = document.getElementById("changes");
-  if (!section) return;
+export async function showChanges(section) {
   const { changes, isComplete } = await read(section.dataset.since);
   const count = (kind) => changes.filter((change) => change.kind === kind).length;
   const least = isComplete ? "" : "at least ";
@@ -75,5 +64,5 @@ export async function showChanges() {
   section.querySelector("tbody").replaceChildren(...largest.map(row));
   section.querySelector(".table-wrap").hidden = !largest.length;
   section.querySelector("#changes-shown").textContent =
-    updated.size > largest.length ? `The ${largest.length} largest changes are shown.` : "";
+    updated.size > largest.length ? `The ${largest.length} largest changes are shown.` : largest.length ? "" : "No trend was updated.";
 }

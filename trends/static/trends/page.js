@@ -1,23 +1,22 @@
-// The page /trends/: a radar and charts that filter, and a list of the filtered trends.
+// The page /trends/: filters, a radar and charts that filter too, and the list of the filtered trends.
 //
 // `state` is the current selection and the query string of the page, so a link opens the same view. The charts are
-// computed from the groups of summary/; radar and list are loaded from the API for each selection.
+// computed from the groups of summary/; radar and list are loaded from the API for each selection. Modules that are not
+// needed at first are loaded when they are.
 import { api } from "../atrium/api.js";
-import { showChanges } from "./changes.js";
-import { drawCharts, FACETS, includes } from "./charts.js";
-import { prepareRadar, showRadar } from "./radar.js";
+import { $, h } from "../atrium/dom.js";
+import { drawCharts } from "./charts.js";
+import { ALL, FACETS, MACROTREND, includes, totals } from "./facets.js";
+import { prepareFilters } from "./filters.js";
 import { showRows } from "./rows.js";
-import { prepareUpload } from "./upload.js";
 
 const PAGE_SIZE = 25;
-const MACROTREND = { name: "macrotrend", title: "Macrotrend", label: (value) => value }; // selected on the radar
-const byId = (id) => document.getElementById(id);
 
 let state = stateFromAddress();
 let groups = [];
 let radar = null;
-let requests = 0;
-let radarRequests = 0;
+let drawRadar = null; // of the radar's module
+const requests = { summary: 0, radar: 0, rows: 0 };
 let typed = false; // the newest entry of the history is a search that is being typed
 
 function stateFromAddress() {
@@ -26,7 +25,7 @@ function stateFromAddress() {
     search: query.get("search") ?? "",
     ordering: query.get("ordering") ?? "",
     page: Math.max(Number.parseInt(query.get("page"), 10) || 1, 1),
-    ...Object.fromEntries([...FACETS, MACROTREND].map((facet) => [facet.name, query.getAll(facet.name).filter(Boolean)])),
+    ...Object.fromEntries(ALL.map((facet) => [facet.name, query.getAll(facet.name).filter(Boolean)])),
   };
 }
 
@@ -44,9 +43,8 @@ function query(names, more = {}) {
 function change(changed, { typing = false } = {}) {
   const before = state;
   state = { ...state, page: 1, ...changed };
-  const address = `?${query(Object.keys(state))}`;
-  if (typing && typed) history.replaceState(null, "", address);
-  else history.pushState(null, "", address);
+  const address = query(Object.keys(state));
+  history[typing && typed ? "replaceState" : "pushState"](null, "", address ? `?${address}` : location.pathname);
   typed = typing;
   refresh(before);
 }
@@ -57,10 +55,9 @@ const OF_RADAR = ["search", ...FACETS.map((facet) => facet.name)];
 
 function refresh(before) {
   const differs = (names) => names.some((name) => String(state[name]) !== String(before[name]));
+  show();
   if (differs(OF_SUMMARY)) loadSummary();
-  else show();
   if (differs(OF_RADAR)) loadRadar();
-  else if (radar) showRadar(radar, state.macrotrend);
   loadRows();
 }
 
@@ -69,106 +66,126 @@ function toggle(name, value) {
   change({ [name]: includes(selected, value) ? selected.filter((each) => !includes([each], value)) : [...selected, value] });
 }
 
+// --- Filters, charts and radar ------------------------------------------------------------------------------------------
+
+const showFilters = prepareFilters({
+  choices,
+  isPartial: (facet) => facet === MACROTREND && radar?.total_groups > radar?.groups.length,
+  toggle,
+  clear: (name) => change({ [name]: [] }),
+});
+
+function choices(facet) {
+  if (facet !== MACROTREND) return totals(facet, groups, state);
+  const counts = new Map();
+  for (const { macrotrend, trends } of radar?.groups ?? []) counts.set(macrotrend, (counts.get(macrotrend) ?? 0) + trends);
+  return [...counts].map(([value, count]) => ({ value, label: value, count })).sort((a, b) => b.count - a.count || a.value.localeCompare(b.value));
+}
+
 function show() {
-  const left = groups.filter((group) => FACETS.every((facet) => facet.matches(group, state[facet.name])));
-  const sum = (key) => left.reduce((total, group) => total + group[key], 0).toLocaleString("en");
-  byId("totals").textContent = `${sum("count")} trends, ${sum("publications")} publications, ${sum("patents")} patents.`;
-  drawCharts(byId("charts"), groups, state, toggle);
-  byId("charts").removeAttribute("aria-busy");
+  drawCharts(groups, state, toggle);
+  if (!$("charts").hasAttribute("aria-busy")) showTotals();
+  showFilters(state);
   showSelection();
+  showRadar();
+}
+
+function showTotals() {
+  const left = groups.filter((group) => FACETS.every((facet) => facet.matches(group, state[facet.name])));
+  const amount = (key, word) => {
+    const sum = left.reduce((total, group) => total + group[key], 0);
+    return `${sum.toLocaleString("en")} ${word}${sum === 1 ? "" : "s"}`;
+  };
+  $("totals").textContent = `${amount("count", "trend")}, ${amount("publications", "publication")}, ${amount("patents", "patent")}.`;
+}
+
+function showRadar() {
+  if (radar) drawRadar?.(radar, state.macrotrend);
 }
 
 function showSelection() {
-  const selection = [...FACETS, MACROTREND].flatMap((facet) => state[facet.name].map((value) => [facet, value]));
-  const chips = selection.map(([facet, value], index) => {
-    const chip = document.createElement("button");
-    chip.type = "button";
-    chip.className = "chip";
-    chip.setAttribute("aria-pressed", "true");
-    chip.textContent = `${facet.title}: ${facet.label(value)}`;
-    chip.addEventListener("click", () => {
-      toggle(facet.name, value);
-      const left = byId("selection").querySelectorAll("button.chip");
-      (left[Math.min(index, left.length - 1)] ?? byId("search")).focus();
-    });
-    return chip;
-  });
-  const clear = document.createElement("button");
-  clear.type = "button";
-  clear.className = "button quiet small";
-  clear.textContent = "Clear all";
-  clear.addEventListener("click", () => {
-    change(Object.fromEntries([...FACETS, MACROTREND].map((facet) => [facet.name, []])));
-    byId("search").focus();
-  });
-  const none = document.createElement("span");
-  none.className = "muted";
-  none.textContent = "No filters selected";
-  byId("selection").replaceChildren(...(chips.length ? [...chips, clear] : [none]));
+  const chips = ALL.flatMap((facet) => state[facet.name].map((value) => [facet, value])).map(([facet, value], index) =>
+    h(
+      "button.chip",
+      {
+        type: "button",
+        "aria-pressed": "true",
+        onclick() {
+          toggle(facet.name, value);
+          const left = $("selection").querySelectorAll("button.chip");
+          (left[Math.min(index, left.length - 1)] ?? $("search")).focus();
+        },
+      },
+      `${facet.title}: ${facet.label(value)}`,
+    ),
+  );
+  const clear = () => {
+    change(Object.fromEntries(ALL.map((facet) => [facet.name, []])));
+    $("search").focus();
+  };
+  $("selection").replaceChildren(...(chips.length ? [...chips, h("button.button.quiet.small", { type: "button", onclick: clear }, "Clear all")] : [h("span.muted", {}, "No filters selected")]));
 }
 
-async function showErrors(work, retry) {
+// --- Loading ------------------------------------------------------------------------------------------------------------
+
+const failed = new Set(); // names of what could not be loaded
+
+async function showErrors(name, work) {
   try {
     await work();
-    byId("load-error").hidden = true;
+    failed.delete(name);
   } catch (error) {
-    const box = document.createElement("div");
-    box.className = "alert danger";
-    box.setAttribute("role", "alert");
-    const text = document.createElement("div");
-    text.textContent = error.message;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "button secondary small";
-    button.textContent = "Try again";
-    button.addEventListener("click", retry);
-    box.append(text, button);
-    byId("load-error").replaceChildren(box);
-    byId("load-error").hidden = false;
+    failed.add(name);
+    const again = h("button.button.secondary.small", { type: "button", onclick: () => (failed.clear(), reload()) }, "Try again");
+    $("load-error").replaceChildren(h("div.alert.danger", { role: "alert" }, h("div", {}, error.message), again));
   }
+  $("load-error").hidden = !failed.size;
+}
+
+// Call `use` with the data of `path`, unless the selection has changed since.
+function load(name, path, use) {
+  const request = ++requests[name];
+  return showErrors(name, async () => {
+    const { data } = await api(`/api/v1/trends/${path}`);
+    if (request === requests[name]) use(data);
+  });
 }
 
 function loadSummary() {
-  return showErrors(async () => {
-    const { data } = await api(`/api/v1/trends/summary/?${query(OF_SUMMARY)}`);
+  return load("summary", `summary/?${query(OF_SUMMARY)}`, (data) => {
     groups = data.groups;
+    $("charts").removeAttribute("aria-busy");
     show();
-  }, reload);
+  });
 }
 
 function loadRadar() {
-  const request = ++radarRequests;
-  byId("radar").setAttribute("aria-busy", "true");
-  return showErrors(async () => {
-    const { data } = await api(`/api/v1/trends/radar/?${query(OF_RADAR)}`);
-    if (request !== radarRequests) return; // the selection has changed since
+  $("radar").setAttribute("aria-busy", "true");
+  return load("radar", `radar/?${query(OF_RADAR)}`, (data) => {
     radar = data;
-    showRadar(radar, state.macrotrend);
-  }, reload);
+    showRadar();
+    showFilters(state);
+  });
 }
 
 function loadRows() {
-  const request = ++requests;
-  byId("rows").setAttribute("aria-busy", "true");
-  return showErrors(async () => {
-    const { data } = await api(`/api/v1/trends/?${query(Object.keys(state), { page_size: PAGE_SIZE })}`);
-    if (request !== requests) return; // the selection has changed since
-    showRows(byId("rows"), data.results);
-    byId("rows").removeAttribute("aria-busy");
+  $("rows").setAttribute("aria-busy", "true");
+  return load("rows", `?${query(Object.keys(state), { page_size: PAGE_SIZE })}`, (data) => {
+    showRows($("rows"), data.results);
+    $("rows").removeAttribute("aria-busy");
     const first = (state.page - 1) * PAGE_SIZE + 1;
-    byId("position").textContent = data.count
+    $("position").textContent = data.count
       ? `${first.toLocaleString("en")}–${(first + data.results.length - 1).toLocaleString("en")} of ${data.count.toLocaleString("en")}`
       : "";
-    byId("previous").disabled = !data.previous;
-    byId("next").disabled = !data.next;
+    $("previous").disabled = !data.previous;
+    $("next").disabled = !data.next;
     showOrder();
-  }, reload);
+  });
 }
 
 function reload() {
   loadSummary();
   loadRadar();
-  showErrors(showChanges, reload);
   loadRows();
 }
 
@@ -179,8 +196,10 @@ function showOrder() {
     if (sorted) head.setAttribute("aria-sort", sorted);
     else head.removeAttribute("aria-sort");
   }
-  byId("ordering").value = state.ordering;
+  $("ordering").value = state.ordering;
 }
+
+// --- Controls -----------------------------------------------------------------------------------------------------------
 
 for (const head of document.querySelectorAll("[data-order]")) {
   head.querySelector("button").addEventListener("click", () => {
@@ -192,28 +211,61 @@ for (const head of document.querySelectorAll("[data-order]")) {
 }
 
 let typing;
-byId("search").value = state.search;
-byId("search").addEventListener("input", (event) => {
+$("search").value = state.search;
+$("search").addEventListener("input", (event) => {
   clearTimeout(typing);
   typing = setTimeout(() => change({ search: event.target.value.trim() }, { typing: true }), 250);
 });
-byId("search-form").addEventListener("submit", (event) => event.preventDefault());
-byId("previous").addEventListener("click", () => change({ page: state.page - 1 }));
-byId("next").addEventListener("click", () => change({ page: state.page + 1 }));
-byId("ordering").addEventListener("change", (event) => change({ ordering: event.target.value }));
+$("search-form").addEventListener("submit", (event) => event.preventDefault());
+$("previous").addEventListener("click", () => change({ page: state.page - 1 }));
+$("next").addEventListener("click", () => change({ page: state.page + 1 }));
+$("ordering").addEventListener("change", (event) => change({ ordering: event.target.value }));
 addEventListener("popstate", () => {
   const before = state;
   state = stateFromAddress();
   typed = false;
-  byId("search").value = state.search;
+  clearTimeout(typing);
+  $("search").value = state.search;
   refresh(before);
 });
-function redraw() {
-  show();
-  if (radar) showRadar(radar, state.macrotrend);
+// The colours of the radar are attributes.
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showRadar);
+document.addEventListener("atrium:theme", showRadar);
+
+// --- Modules that are loaded when they are needed -----------------------------------------------------------------------
+
+// The radar's, when it is about to be scrolled into view.
+const nearRadar = new IntersectionObserver(
+  ([entry]) => {
+    if (!entry.isIntersecting) return;
+    nearRadar.disconnect();
+    showErrors("radar module", async () => {
+      const module = await import("./radar.js");
+      module.prepareRadar((name) => toggle("macrotrend", name));
+      drawRadar = module.showRadar;
+      showRadar();
+    });
+  },
+  { rootMargin: "50%" },
+);
+nearRadar.observe($("radar"));
+
+// That of the changes, when they are opened.
+function prepareChanges() {
+  $("changes")?.addEventListener("toggle", ({ target }) => target.open && showErrors("changes", async () => (await import("./changes.js")).showChanges(target)));
 }
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-document.addEventListener("atrium:theme", redraw);
-prepareRadar((name) => toggle("macrotrend", name));
-prepareUpload(reload);
+
+// After an import (upload.js): new numbers, and what it has changed.
+document.addEventListener("trends:imported", () =>
+  showErrors("changes", async () => {
+    reload();
+    const text = await (await fetch(location.href)).text();
+    const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("changes-place");
+    $("changes-place").replaceChildren(...fresh.childNodes);
+    prepareChanges();
+  }),
+);
+
+prepareChanges();
+show();
 reload();

@@ -1,5 +1,5 @@
 // The radar: a drawing in SVG with the same groups as a table, and a file to download.
-import { STEEPL, includes, readColours } from "./charts.js";
+import { STEEPL, includes } from "./facets.js";
 import { layout, REACH, SHAPES } from "./radar-layout.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -35,8 +35,16 @@ function element(name, text = "", attributes = {}) {
   return made;
 }
 
+// The present values of custom properties. They hold a colour for each theme; only as the colour of an element are they
+// one colour.
 function colours() {
-  const read = readColours(["chart-2", "chart-3", "chart-4", "ink", "muted", "line", "line-strong", "surface", "sunken", "accent"]);
+  const probe = document.body.appendChild(document.createElement("span"));
+  const read = {};
+  for (const name of ["chart-2", "chart-3", "chart-4", "ink", "muted", "line", "line-strong", "surface", "sunken", "accent"]) {
+    probe.style.color = `var(--${name})`;
+    read[name] = getComputedStyle(probe).color;
+  }
+  probe.remove();
   return { ...read, Low: read["chart-3"], Medium: read["chart-2"], High: read["chart-4"] };
 }
 

@@ -1,6 +1,6 @@
 // The list of trends: one row each, with its long texts below on demand.
 import { api } from "../atrium/api.js";
-import { STEEPL } from "./charts.js";
+import { STEEPL } from "./facets.js";
 import { sparkline } from "./sparkline.js";
 
 const TEXTS = {
@@ -70,7 +70,7 @@ function row(trend) {
   last.append(button);
   line.append(
     element("th", trend.megatrend, { scope: "row", role: "rowheader" }),
-    cell("Macrotrend", trend.macrotrend),
+    macrotrend(trend),
     cell("STEEPL", trend.steepl, { title: STEEPL[trend.steepl] }),
     cell("Impact", trend.impact_strength),
     cell("Readiness", trend.technology_readiness_level || "–"),
@@ -80,6 +80,13 @@ function row(trend) {
     last,
   );
   return [line, more];
+}
+
+// The link keeps the filters, for the way back.
+function macrotrend(trend) {
+  const box = cell("Macrotrend", "", { class: "name" });
+  box.append(element("a", trend.macrotrend, { href: `/trends/${trend.id}/${location.search}` }));
+  return box;
 }
 
 function details(trend) {

@@ -1,110 +1,105 @@
-// The upload form of staff: upload progress, then the report of the import.
-import { createClient } from "../atrium/client.js";
+// The import box of staff: upload with progress, check, then the report of the import. The client is loaded with the first file.
+import { $, h, icon } from "../atrium/dom.js";
 
 const POLL_EVERY = 700; // milliseconds
 const LISTED = 20;
 
-const atrium = createClient({ credentials: "cookie" });
+const form = $("upload");
+const box = $("report");
+const bar = $("progress");
+const file = $("file");
+const say = (text) => box.replaceChildren(h("p.muted", {}, text));
+const count = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
 
-async function waitForEnd(run) {
+async function waitForEnd(atrium, run) {
   while (!run.dry_run && !run.finished_at) {
+    bar.removeAttribute("value"); // the number of rows is known once they are read
+    say(run.total_rows ? `Importing ${run.name}: ${count(run.total_rows, "row")} read…` : `Importing ${run.name}…`);
     await new Promise((resolve) => setTimeout(resolve, POLL_EVERY));
     run = await atrium.get("/trends/imports/{id}/", { path: { id: run.id } });
   }
   return run;
 }
 
-function element(name, text = "", className = "") {
-  const made = document.createElement(name);
-  made.textContent = text;
-  made.className = className;
-  return made;
-}
-
-function notice(kind, text) {
-  const box = element("div", "", `alert ${kind}`);
-  box.append(element("div", text));
-  return box;
-}
+const notice = (kind, ...content) => h(`div.alert.${kind}`, {}, icon(kind), h("div", {}, ...content));
 
 function summary(run) {
-  const duplicates = `${run.duplicates} ${run.duplicates === 1 ? "duplicate" : "duplicates"}`;
-  const counts = `${run.created} new, ${run.updated ? `${run.updated} updated, ` : ""}${duplicates}, ${run.rejected} invalid of ${run.total_rows} rows.`;
   if (run.status === "failed") return notice("danger", `${run.name} was not imported. ${run.error}`);
-  const kind = run.rejected ? "warn" : "ok";
-  return notice(kind, `${run.name} ${run.dry_run ? "can be imported" : "was imported"}: ${counts}`);
+  const counts = [
+    `${run.created.toLocaleString("en")} new`,
+    (run.updated || run.mode === "update") && `${run.updated.toLocaleString("en")} updated`,
+    count(run.duplicates, "duplicate"),
+    `${run.rejected.toLocaleString("en")} invalid of ${count(run.total_rows, "row")}`,
+  ];
+  return notice(run.rejected ? "warn" : "ok", `${run.name} ${run.dry_run ? "can be imported" : "was imported"}: ${counts.filter(Boolean).join(", ")}.`);
 }
 
 function problems(run) {
-  const wrap = element("div", "", "table-wrap");
-  wrap.tabIndex = 0;
-  wrap.setAttribute("role", "region");
-  wrap.setAttribute("aria-label", "Invalid rows");
-  const table = element("table");
-  const head = element("tr");
-  for (const title of ["Line", "Column", "Value", "Reason"]) {
-    const cell = element("th", title);
-    cell.scope = "col";
-    head.append(cell);
-  }
-  table.append(element("thead"), element("tbody"));
-  table.tHead.append(head);
-  for (const error of run.errors.slice(0, LISTED)) {
-    const line = element("tr");
-    line.append(element("td", error.line, "num"), element("td", error.column || "–"));
-    line.append(element("td", error.value.length > 60 ? `${error.value.slice(0, 60)}…` : error.value), element("td", error.message));
-    table.tBodies[0].append(line);
-  }
-  wrap.append(table);
-  return wrap;
+  const cell = (text) => h("td", {}, text);
+  const rows = run.errors.slice(0, LISTED).map(({ line, column, value, message }) =>
+    h("tr", {}, h("td.num", {}, line), cell(column || "–"), cell(value.length > 60 ? `${value.slice(0, 60)}…` : value), cell(message)),
+  );
+  const heads = ["Line", "Column", "Value", "Reason"].map((title) => h("th", { scope: "col" }, title));
+  return h(
+    "div.table-wrap",
+    { tabIndex: 0, role: "region", "aria-label": "Invalid rows" },
+    h("table", {}, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...rows)),
+  );
 }
 
-function report(box, run) {
-  box.replaceChildren(summary(run));
-  if (run.duplicate_of) box.append(element("p", `This file was already imported (run ${run.duplicate_of}).`));
-  if (run.errors.length) box.append(problems(run));
-  if (run.errors.length && run.links) {
-    const link = element("a", "Download all invalid rows (CSV)");
-    link.href = run.links.errors;
-    box.append(link);
-  }
+function report(run) {
+  const links = [
+    run.links && form.dataset.runs && h("a", { href: `${form.dataset.runs}${run.id}/change/` }, "Open this import"),
+    run.links && run.errors.length > 0 && h("a", { href: run.links.errors }, "Download all invalid rows (CSV)"),
+    run.dry_run && run.status !== "failed" && run.created + run.updated > 0 && h("button.button.small", { type: "button", onclick: importNow }, "Import it now"),
+  ].filter(Boolean);
+  box.replaceChildren(
+    summary(run),
+    ...(run.duplicate_of ? [h("p", {}, `This file was already imported (run ${run.duplicate_of}).`)] : []),
+    ...(run.errors.length ? [problems(run)] : []),
+    ...(links.length ? [h("p.row", {}, ...links)] : []),
+  );
 }
 
-export function prepareUpload(reload) {
-  const form = document.getElementById("upload");
-  if (!form) return;
-  const [drop, file, bar, box] = ["drop", "file", "progress", "report"].map((id) => document.getElementById(id));
+function importNow() {
+  $("dry_run").checked = false;
+  form.requestSubmit();
+}
+
+async function send() {
   const button = form.querySelector("button[type=submit]");
-
-  for (const kind of ["dragover", "dragleave", "drop"]) {
-    drop.addEventListener(kind, (event) => {
-      event.preventDefault();
-      drop.classList.toggle("over", kind === "dragover");
-      if (kind === "drop" && event.dataTransfer.files.length) file.files = event.dataTransfer.files;
+  button.setAttribute("aria-busy", "true");
+  bar.hidden = false;
+  bar.value = 0;
+  say("Uploading…");
+  try {
+    const { createClient } = await import("../atrium/client.js");
+    const atrium = createClient({ credentials: "cookie" });
+    const started = await atrium.upload("/trends/imports/", {
+      body: Object.fromEntries(new FormData(form)),
+      onProgress: ({ loaded, total }) => (bar.value = (loaded / total) * 100),
     });
+    const run = await waitForEnd(atrium, started);
+    report(run);
+    if (run.dry_run || run.status === "failed") return;
+    form.reset();
+    if (run.created || run.updated) document.dispatchEvent(new Event("trends:imported"));
+  } catch (error) {
+    box.replaceChildren(notice("danger", error.message));
+  } finally {
+    button.removeAttribute("aria-busy");
+    bar.hidden = true;
   }
-  form.addEventListener("submit", async (event) => {
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  send();
+});
+for (const kind of ["dragover", "dragleave", "drop"]) {
+  form.addEventListener(kind, (event) => {
     event.preventDefault();
-    button.setAttribute("aria-busy", "true");
-    bar.hidden = false;
-    bar.value = 0;
-    box.replaceChildren(element("p", "Uploading…", "muted"));
-    try {
-      const started = await atrium.upload("/trends/imports/", {
-        body: Object.fromEntries(new FormData(form)),
-        onProgress: ({ loaded, total }) => (bar.value = (loaded / total) * 100),
-      });
-      bar.value = 100;
-      if (!started.dry_run) box.replaceChildren(element("p", `${started.name} is being imported…`, "muted"));
-      const run = await waitForEnd(started);
-      report(box, run);
-      if (run.created && !run.dry_run) reload();
-      if (run.status !== "failed" && !run.dry_run) form.reset();
-    } catch (error) {
-      box.replaceChildren(notice("danger", error.message));
-    } finally {
-      button.removeAttribute("aria-busy");
-      bar.hidden = true;
-    }
+    $("drop").classList.toggle("over", kind === "dragover");
+    if (kind === "drop" && event.dataTransfer.files.length) file.files = event.dataTransfer.files;
   });
 }
