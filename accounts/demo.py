@@ -7,12 +7,18 @@ from django.db.models.functions import Now
 
 from .models import User
 
-PEOPLE = (("ann", "Ann", "Lee", True), ("ben", "Ben", "Okafor", False), ("cleo", "Cleo", "Martin", False))
+PEOPLE = (
+    ("ann", "Ann", "Lee", True),
+    ("ben", "Ben", "Okafor", False),
+    ("cleo", "Cleo", "Martin", False),
+    ("dina", "Dina", "Haddad", False),
+    ("emil", "Emil", "Sørensen", False),
+)
 
 
 @transaction.atomic
 def people() -> tuple[list[tuple[User, str]], bool]:
-    """Create Ann (staff), Ben and Cleo, or give them new passwords.
+    """Create Ann, who is staff, and four others, or give them new passwords.
 
     Returns each user with the new password, and whether any of them was created.
     """

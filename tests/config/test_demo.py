@@ -2,15 +2,19 @@
 
 import io
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models.functions import Now
 
 from accounts.models import User
 from contacts.models import FileMetadata
 from messaging.models import Message
 from notes.models import Note
+from trends import representation
+from trends.models import Change, ImportRun, Trend
 
 from ..conftest import Client
 
@@ -36,7 +40,14 @@ def test_the_demo_accounts_can_sign_in_with_the_printed_passwords(api: Client) -
         client = Client()
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {response.json()['access']}")
         assert client.get("/api/v1/messages/").json()["results"]
-    assert FileMetadata.objects.filter(owner__username="ann").exists()
+    assert FileMetadata.objects.filter(owner__username="ann").count() == 2
+    # The trends have a past: counts that differ from year to year.
+    states = representation.counts_over_time(Trend.objects.values_list("pk", flat=True))
+    assert max(map(len, states.values())) == 5
+    assert Change.objects.filter(before_at__lt=Now() - timedelta(days=300)).exists()
+    assert [run.created_at for run in ImportRun.objects.all()] == sorted(
+        (run.created_at for run in ImportRun.objects.all()), reverse=True
+    )
 
 
 @pytest.mark.usefixtures("local_site")
@@ -49,8 +60,10 @@ def test_a_second_run_creates_nothing_and_sets_new_passwords() -> None:
 
 
 @pytest.mark.usefixtures("local_site")
-def test_the_output_lists_addresses_and_passwords() -> None:
-    lines = demo().splitlines()
+def test_the_output_lists_addresses_and_passwords_and_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        lines = demo().splitlines()
+    assert caplog.records == []
     ann = next(line.split() for line in lines if line.startswith("  ann"))
     assert ann[1] == "ann@demo.example"
     assert User.objects.get(username="ann").check_password(ann[2])

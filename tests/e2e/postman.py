@@ -24,7 +24,7 @@ def main() -> int:
         product = Product(Path(folder) / "home", free_port(), EVENTS_PORT=str(free_port()), WEB_PORT=str(free_port()))
         try:
             product.start()
-            staff, friend, _ = json.loads(product.manage("demo", "--json"))
+            staff, friend, *_ = json.loads(product.manage("demo", "--json"))
             values = {
                 "base_url": product.url,
                 "login": staff["login"],

@@ -1,4 +1,7 @@
 import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,6 +11,17 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 APPS = ("notes", "messaging", "contacts", "trends")
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Log only warnings, because the log goes to the same place as the output."""
+    before = logging.root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 class Command(BaseCommand):
@@ -27,7 +41,9 @@ class Command(BaseCommand):
                 "one of them is an administrator. Use --production to create them anyway."
             )
         people, is_new = import_module("accounts.demo").people()
-        created = [import_module(f"{app}.demo").fill([user for user, _ in people]) for app in APPS] if is_new else []
+        users = [user for user, _ in people]
+        with _without_log():
+            created = [import_module(f"{app}.demo").fill(users) for app in APPS] if is_new else []
         if options["json"]:
             accounts = [
                 {"login": u.username, "email": u.email, "password": p, "usercode": u.usercode, "staff": u.is_staff}
