@@ -1,0 +1,129 @@
+"""Bytes over the wire and first contentful paint of each page, in Chromium with an empty cache.
+
+The pages are loaded in turn in each round, from the product as ``bin/up`` runs it with the data of ``manage.py demo``.
+"""
+
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.core.management import call_command
+from django.test import Client
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+from accounts.backends import BACKEND
+from accounts.models import User
+from tests.browser.conftest import ARGUMENTS, CHROMIUM
+from trends.models import Trend
+
+from . import product
+from .harness import Bench
+
+ROUNDS, QUICK_ROUNDS = 9, 3
+QUIET = 0.5  # seconds without a request: the page is complete
+PATIENCE = 60.0  # seconds
+PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+
+
+@dataclass
+class Load:
+    """One load of a page: bytes with headers, number of requests, and first contentful paint in milliseconds."""
+
+    size: int = 0
+    requests: int = 0
+    paint: float = 0.0
+    pending: set[Request] = field(default_factory=set)
+    last: float = field(default_factory=time.monotonic)
+
+    def follow(self, page: Page) -> None:
+        page.on("request", self._started)
+        page.on("requestfinished", self._finished)
+        page.on("requestfailed", self._ended)
+
+    def _started(self, request: Request) -> None:
+        if request.resource_type != "eventsource":  # stays open
+            self.pending.add(request)
+        self.last = time.monotonic()
+
+    def _finished(self, request: Request) -> None:
+        sizes = request.sizes()
+        self.size += sizes["responseBodySize"] + sizes["responseHeadersSize"]
+        self.requests += 1
+        self._ended(request)
+
+    def _ended(self, request: Request) -> None:
+        self.pending.discard(request)
+        self.last = time.monotonic()
+
+
+def run(bench: Bench) -> None:
+    if CHROMIUM is None:
+        bench.say("Chromium was not found. Install it, or set CHROMIUM to its path.")
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="pages-") as folder,
+        product.running(Path(folder) / "atrium") as ours,
+        sync_playwright() as playwright,
+    ):
+        cookies = _demo_session()
+        trend = Trend.objects.order_by("-total_count_of_publications").values_list("pk", flat=True)[0]
+        pages = {
+            "landing": ("/", False),
+            "home": ("/", True),
+            "notes": ("/notes/", True),
+            "chat": ("/messager/", True),
+            "contacts": ("/contacts/", True),
+            "trends": ("/trends/", True),
+            "a trend": (f"/trends/{trend}/", True),
+            "account": ("/account/", True),
+            "admin dashboard": ("/admin/", True),
+        }
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, "--no-sandbox"])
+        loads: dict[str, list[Load]] = {name: [] for name in pages}
+        for turn in range(1 + (QUICK_ROUNDS if bench.quick else ROUNDS)):
+            for name, (path, is_signed_in) in pages.items():
+                load = _load(browser, f"{ours.url}{path}", cookies if is_signed_in else {})
+                if turn:  # the first round fills the caches of the server
+                    loads[name].append(load)
+        browser.close()
+    rows = []
+    for name, each in loads.items():
+        paints = [load.paint for load in each]
+        size, requests = (statistics.median(getattr(load, key) for load in each) for key in ("size", "requests"))
+        paint = statistics.median(paints)
+        rows.append(
+            (name, f"{requests:.0f}", f"{size / 1000:.1f}", f"{paint:.0f}", f"{min(paints):.0f}-{max(paints):.0f}")
+        )
+    bench.table(
+        f"Pages, empty cache, HTTP/1.1 without TLS   (medians of {len(next(iter(loads.values())))} loads)",
+        ("page", "requests", "kB over the wire", "first paint ms", "min-max"),
+        rows,
+    )
+
+
+def _demo_session() -> dict[str, str]:
+    """Create the demo data and return the cookies of its administrator."""
+    call_command("demo")
+    client = Client()
+    client.force_login(User.objects.get(username="ann"), backend=BACKEND)
+    return {name: morsel.value for name, morsel in client.cookies.items()}
+
+
+def _load(browser: Browser, url: str, cookies: dict[str, str]) -> Load:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
+    page, load = context.new_page(), Load()
+    load.follow(page)
+    response = page.goto(url, wait_until="load")
+    if response is None or not response.ok or (cookies and response.request.redirected_from):
+        raise RuntimeError(f"GET {url} answered {response and response.status}")
+    deadline = time.monotonic() + PATIENCE
+    while load.pending or time.monotonic() - load.last < QUIET or page.evaluate(PAINT) is None:
+        page.wait_for_timeout(50)
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{url} is not complete after {PATIENCE:.0f} s: {[each.url for each in load.pending]}")
+    load.paint = page.evaluate(PAINT)
+    context.close()
+    return load
