@@ -66,7 +66,12 @@ def publish_all(rows: list[OutgoingEvent]) -> None:
     """Publish several events, stored by one statement."""
     if rows:
         _insert(rows)
-        transaction.on_commit(lambda: guarded(lambda: _send_all(rows)))
+        send_after_commit(rows)
+
+
+def send_after_commit(rows: list[OutgoingEvent]) -> None:
+    """Send events whose rows were inserted by another statement of this transaction."""
+    transaction.on_commit(lambda: guarded(lambda: _send_all(rows)))
 
 
 def _insert(rows: list[OutgoingEvent]) -> None:

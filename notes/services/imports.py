@@ -24,6 +24,7 @@ from config.api.errors import PayloadTooLarge, attr_error
 from config.db.batches import delete_batch
 from config.jobs import runner
 from config.jobs.enqueue import enqueue
+from config.realtime import events
 
 from ..label_names import label_key
 from ..models import MAX_LABELS_PER_USER, Label, Membership, MembershipLabel, Note, NoteImport, Role
@@ -161,6 +162,8 @@ def store_notes(user: User, notes: Sequence[KeepNote]) -> Stored:
     new = _update_earlier_imports(user, new, {note.digest for note in notes}, stored)
     new = _reject_beyond_quota(user, new, stored)
     _create_notes(user, new, stored)
+    if stored.created:
+        events.publish([user.pk], "resync", {})  # not one for each note
     invalidate_user(user)
     return stored
 

@@ -14,7 +14,7 @@ from config.api.errors import Conflict, attr_error
 from ..label_names import normalize_name
 from ..models import MAX_LABELS_PER_NOTE, MAX_LABELS_PER_USER, Label, Membership, MembershipLabel
 from .access import lock_notes
-from .events import invalidate_user
+from .events import invalidate_user, notify_user
 
 
 class LabelExists(Conflict):
@@ -49,7 +49,11 @@ def rename_label(*, owner: User, label_id: int, name: str) -> None:
     label = _lock_label(owner, label_id)
     label.name = normalize_name(name)
     _save(label)
-    invalidate_user(owner)
+    notify_user(owner, _notes_with(label), by=owner)
+
+
+def _notes_with(label: Label) -> list[int]:
+    return list(label.labellings.values_list("membership__note_id", flat=True))
 
 
 def _lock_label(owner: User, label_id: int) -> Label:
@@ -74,8 +78,10 @@ def _save(label: Label) -> Label:
 @transaction.atomic
 def delete_label(*, owner: User, label_id: int) -> None:
     """Delete a label; its notes stay. Raises NotFound."""
-    _lock_label(owner, label_id).delete()
-    invalidate_user(owner)
+    label = _lock_label(owner, label_id)
+    note_ids = _notes_with(label)
+    label.delete()
+    notify_user(owner, note_ids, by=owner)
 
 
 @transaction.atomic
@@ -85,7 +91,7 @@ def add_labels(
     """Add labels to ``by``'s view of the notes. Raises a validation error for unknown or too many labels."""
     for membership in lock_notes(by=by, note_ids=note_ids, versions=versions):
         attach(membership, label_ids)
-    invalidate_user(by)
+    notify_user(by, note_ids, by=by)
 
 
 @transaction.atomic
@@ -96,7 +102,7 @@ def remove_labels(
     memberships = lock_notes(by=by, note_ids=note_ids, versions=versions)
     list(Label.objects.visible_to(by).filter(pk__in=label_ids).for_attaching())
     removed, _ = MembershipLabel.objects.filter(membership__in=memberships, label_id__in=label_ids).delete()
-    invalidate_user(by)
+    notify_user(by, note_ids, by=by)
     return removed
 
 

@@ -8,7 +8,7 @@ from accounts.models import User
 
 from ..models import Membership
 from .access import lock_notes
-from .events import invalidate_user
+from .events import notify_user
 
 
 @transaction.atomic
@@ -25,4 +25,4 @@ def update_memberships(
     values = {"pinned": pinned, "archived": archived}
     changes = {name: value for name, value in values.items() if value is not None}
     Membership.objects.filter(pk__in=[membership.pk for membership in memberships]).update(**changes)
-    invalidate_user(by)
+    notify_user(by, note_ids, by=by)

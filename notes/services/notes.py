@@ -8,12 +8,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from config.realtime import events
 
 from ..models import Note
 from ..sql import NewNote, insert_note
 from . import labels, quota
 from .access import OWNER, WRITERS, lock_notes, update_notes
-from .events import cache_scope, invalidate_user, note_members, notify_members
+from .events import cache_scope, note_event, note_members, notify_members, notify_user
 
 
 def create_note(*, owner: User, label_ids: Collection[int] = (), **content: Any) -> NewNote:
@@ -26,13 +27,17 @@ def create_note(*, owner: User, label_ids: Collection[int] = (), **content: Any)
     with transaction.atomic() if label_ids or quota.is_limited() else nullcontext():
         quota.check(owner.pk, notes=1, size=quota.content_size(values["title"], values["body"], values["items"]))
         labels.lock_own(owner.pk, label_ids)
-        return insert_note(
+        event = note_event([owner.pk], note_id=0, action="created", by=owner)
+        note = insert_note(
             owner.pk,
             values,
             label_ids=set(label_ids),
             created_at=timezone.now(),
             scope=cache_scope(owner.pk),
+            event=event,
         )
+        events.send_after_commit([event])
+        return note
 
 
 @transaction.atomic
@@ -47,7 +52,7 @@ def edit_note(
     """Change title, body, items or color; ``label_ids`` replaces the labels of ``by``. Raises what lock_notes raises,
     and QuotaExceeded if the note would become too large for its owner.
 
-    Labels are private: a change of labels alone increases no version and sends no event.
+    Labels are private: a change of labels alone increases no version, and other members get no event.
     """
     (membership,) = lock_notes(by=by, note_ids=[note_id], roles=WRITERS, versions=versions, in_trash=False)
     _check_quota(note_id, changes)
@@ -57,7 +62,7 @@ def edit_note(
         update_notes([note_id], **changes)
         notify_members(by=by, note_ids=[note_id], action="changed")
     else:
-        invalidate_user(by)
+        notify_user(by, [note_id], by=by)
 
 
 def _check_quota(note_id: int, changes: dict[str, Any]) -> None:

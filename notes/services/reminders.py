@@ -16,7 +16,7 @@ from config.jobs import runner
 
 from ..models import Membership, Reminder
 from .access import lock_notes
-from .events import invalidate_user
+from .events import notify_user
 
 EXCERPT = 300  # characters of the note that the mail quotes
 
@@ -31,7 +31,7 @@ def set_reminder(*, by: User, note_id: int, remind_at: datetime, versions: Colle
     # Delete and insert instead of update: a worker may be processing the old row, and must not delete the new one.
     Reminder.objects.filter(membership=membership).delete()
     Reminder.objects.create(membership=membership, remind_at=remind_at, due_at=remind_at)
-    invalidate_user(by)
+    notify_user(by, [note_id], by=by)
 
 
 @transaction.atomic
@@ -41,7 +41,7 @@ def clear_reminder(*, by: User, note_id: int, versions: Collection[int] | None =
     deleted, _ = Reminder.objects.filter(membership=membership).delete()
     if not deleted:
         raise NotFound
-    invalidate_user(by)
+    notify_user(by, [note_id], by=by)
 
 
 def send_due_reminders(limit: int = 500) -> int:
@@ -68,7 +68,7 @@ def _queue_mail(reminder: Reminder) -> None:
         user=user,
     )
     reminder.delete()
-    invalidate_user(user)
+    notify_user(user, [note.pk])
 
 
 def excerpt(body: str, items: list[dict]) -> str:

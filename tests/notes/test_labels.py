@@ -103,7 +103,7 @@ def test_label_ids_in_a_change_are_private(
     assert editor.get(path).json() == answer.json()
     for client, earlier in zip((owner, viewer), before, strict=True):
         assert client.get(path)["ETag"] == earlier["ETag"]
-    assert not OutgoingEvent.objects.exists()
+    assert list(OutgoingEvent.objects.values_list("user_ids", flat=True)) == [[editor_user.pk]]
     assert viewer.patch(path, {"label_ids": []}).status_code == 403
 
 
