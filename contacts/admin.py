@@ -106,8 +106,8 @@ class ErasableRowAdmin(ReadOnlyAdmin):
 class ContactAdmin(ErasableRowAdmin):
     list_display = ("id", "name", "phone_number", "email_address", "owner", "upload", "row", "accepted_at")
     list_select_related = ("owner", "upload")
-    search_fields = ("search_text__folded_contains",)
-    exclude = ("search_text",)
+    search_fields = ("search_text__has_folded",)
+    exclude = ("search_text", "name_key")
     date_hierarchy = "accepted_at"
 
     def erase(self, *, owner: Any, ids: list[int]) -> None:
@@ -119,7 +119,7 @@ class UnprocessedContactAdmin(ErasableRowAdmin):
     list_display = ("id", "name", "phone_number", "email_address", "owner", "upload", "row", "received_at", "due_at")
     list_filter = ("phone_busy", "email_busy")
     list_select_related = ("owner", "upload")
-    search_fields = ("search_text__folded_contains",)
+    search_fields = ("search_text__has_folded",)
     exclude = ("search_text",)
 
     def erase(self, *, owner: Any, ids: list[int]) -> None:

@@ -11,7 +11,7 @@ from django.db.models.functions import Concat, Left
 from config.db.search import Fold
 from config.jobs.job import ImportJob, Job, Status, due_index, failed_index, status_field
 
-from .querysets import SORTED_LENGTH, ContactQuerySet, FileMetadataQuerySet, RowQuerySet
+from .querysets import ContactQuerySet, FileMetadataQuerySet, RowQuerySet
 
 NAME_LENGTH = 200
 
@@ -157,11 +157,14 @@ class KeyedRow(SheetRow):
     upload = models.ForeignKey(FileMetadata, on_delete=models.CASCADE, related_name="%(class)ss", db_index=False)
     phone_key = models.CharField(max_length=15, blank=True)
     email_key = models.CharField("e-mail key", max_length=254, blank=True)
-    # One text and one index for the search: three indexes would make a bulk load three times as slow.
+    # One text and one index for the search: three indexes would make a bulk load three times as slow. It is stored
+    # folded: folding 30,000 found rows again takes a second.
     search_text = models.GeneratedField(
-        expression=Concat(
-            *("name", Value(" "), "phone_number", Value(" "), "phone_key", Value(" "), "email_address"),
-            output_field=models.TextField(),
+        expression=Fold(
+            Concat(
+                *("name", Value(" "), "phone_number", Value(" "), "phone_key", Value(" "), "email_address"),
+                output_field=models.TextField(),
+            )
         ),
         output_field=models.TextField(),
         db_persist=True,
@@ -177,6 +180,10 @@ class Contact(KeyedRow):
     """A row that was stored, at once or after its window."""
 
     accepted_at = models.DateTimeField()
+    # For sorting. Cut, because an index cannot contain texts of any length; stored, so that no read folds names.
+    name_key = models.GeneratedField(
+        expression=Left(Fold("name"), 100), output_field=models.TextField(), db_persist=True
+    )
 
     class Meta:
         ordering = ("-id",)
@@ -186,8 +193,8 @@ class Contact(KeyedRow):
         )
         indexes = (
             models.Index(fields=["owner", "-id"], name="contact_of_owner"),
-            models.Index(F("owner"), Left(Fold("name"), SORTED_LENGTH), F("id"), name="contact_by_name"),
-            GinIndex(F("owner"), OpClass(Fold("search_text"), name="gin_trgm_ops"), name="contact_search"),
+            models.Index(fields=["owner", "name_key", "id"], name="contact_by_name"),
+            GinIndex(F("owner"), OpClass("search_text", name="gin_trgm_ops"), name="contact_search"),
         )
 
 

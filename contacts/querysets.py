@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Case, Count, F, OuterRef, Subquery, When
-from django.db.models.functions import Coalesce, Left
+from django.db.models import Case, Count, F, OuterRef, Q, Subquery, When
+from django.db.models.functions import Coalesce
 
-from config.db.search import Fold, contains_words
+from config.db.search import words
 from config.jobs.job import JobQuerySet
 
 if TYPE_CHECKING:
     from accounts.models import User
 
-SORTED_LENGTH = 100  # characters of a folded name: an index cannot contain texts of any length
 ORDERINGS = ("-id", "id", "name", "-name")
 
 
@@ -51,7 +50,7 @@ class ContactQuerySet(RowQuerySet):
 
     def matching(self, text: str) -> Self:
         """Return the rows whose name, phone number or e-mail address contain every word of ``text``."""
-        return self.filter(contains_words(text, "search_text"))
+        return self.filter(*(Q(search_text__has_folded=word) for word in words(text)))
 
     def of_upload(self, upload_id: int) -> Self:
         """Return the rows of an upload; none if it was deleted."""
@@ -66,7 +65,7 @@ class ContactQuerySet(RowQuerySet):
         sign = "-" * ordering.startswith("-")
         if ordering.lstrip("-") == "id":
             return self.order_by(ordering)
-        return self.annotate(name_key=Left(Fold("name"), SORTED_LENGTH)).order_by(f"{sign}name_key", f"{sign}id")
+        return self.order_by(f"{sign}name_key", f"{sign}id")
 
     def with_visible_upload(self) -> Self:
         """Annotate ``visible_upload``: the id of the row's upload, None if the upload was deleted."""
