@@ -15,7 +15,7 @@ from ..models import FileMetadata
 # The modules of each page besides its own, loaded while the page is parsed and not one after the other.
 _SHARED = ("atrium/api", "atrium/dom", "atrium/live", "atrium/toast", "contacts/words")
 MODULES = {
-    "people": ("contacts/later", "contacts/drawer", "contacts/rows"),
+    "people": ("contacts/later", "contacts/drawer", "contacts/rows", "contacts/selection"),
     "import": ("contacts/columns", "contacts/corrections", "contacts/outcome", "contacts/sheet"),
     "uploads": ("contacts/outcome",),
     "upload": ("contacts/corrections", "contacts/later", "contacts/outcome", "contacts/progress", "contacts/sheet"),

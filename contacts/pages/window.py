@@ -19,6 +19,7 @@ from ..representation import ContactSerializer
 from ..services.notifications import cache_scope
 
 MAX_ROWS = 200
+MAX_IDS = 100_000
 
 
 class WindowSerializer(serializers.Serializer):
@@ -28,9 +29,14 @@ class WindowSerializer(serializers.Serializer):
     limit = serializers.IntegerField(default=100, min_value=1, max_value=MAX_ROWS)
 
 
+class IdsSerializer(WindowSerializer):
+    limit = serializers.IntegerField(default=MAX_IDS, min_value=1, max_value=MAX_IDS)
+
+
 class ContactWindowView(GenericAPIView):
     """``GET /contacts/window/?offset=&limit=`` with the filters of the API: ``{count, results}``."""
 
+    window_class: type[WindowSerializer] = WindowSerializer
     queryset = Contact.objects.none()
     filterset_class = ContactFilter
     pagination_class = None
@@ -42,7 +48,7 @@ class ContactWindowView(GenericAPIView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Any:
-        window = WindowSerializer(data=request.query_params.dict())
+        window = self.window_class(data=request.query_params.dict())
         window.is_valid(raise_exception=True)
         return cached_response(
             request, scope=cache_scope(request.user.pk), produce=lambda: self._rows(**window.validated_data)
@@ -50,5 +56,18 @@ class ContactWindowView(GenericAPIView):
 
     def _rows(self, offset: int, limit: int) -> dict[str, Any]:
         contacts = self.filter_queryset(self.get_queryset())
-        rows = contacts[offset : offset + limit]
-        return {"count": contacts.count(), "results": ContactSerializer(rows, many=True).data}
+        # The ids first: for the rows before the window Postgres reads the index only.
+        ids = list(contacts.values_list("pk", flat=True)[offset : offset + limit])
+        rows = self.get_queryset().in_bulk(ids)
+        results = ContactSerializer([rows[pk] for pk in ids if pk in rows], many=True).data
+        return {"count": contacts.count(), "results": results}
+
+
+class ContactIdsView(ContactWindowView):
+    """``GET /contacts/ids/?offset=&limit=`` with the same filters: the ``ids`` of a range of rows, to select them."""
+
+    window_class = IdsSerializer
+
+    def _rows(self, offset: int, limit: int) -> dict[str, Any]:
+        contacts = self.filter_queryset(Contact.objects.visible_to(self.request.user))
+        return {"ids": list(contacts.values_list("pk", flat=True)[offset : offset + limit])}

@@ -159,6 +159,19 @@ class TestWindow:
         assert answer.status_code == 400
         assert answer.json()["errors"][0]["attr"] == query.split("=")[0]
 
+    def test_the_ids_of_a_range_of_rows(self, browser: Any, people: dict, client: Any) -> None:
+        names = {each.pk: each.name for each in Contact.objects.all()}
+
+        def named(query: str) -> list[str]:
+            return [names[pk] for pk in browser.get(f"/contacts/ids/?{query}").json()["ids"]]
+
+        assert named("ordering=name") == ["", "Ágnes", "Ana", "bob"]
+        assert named("ordering=name&offset=1&limit=2") == ["Ágnes", "Ana"]
+        assert named("has_email=true&search=AN") == ["Ana"]
+        assert browser.get("/contacts/ids/?limit=100001").status_code == 400
+        client.force_login(UserFactory())
+        assert client.get("/contacts/ids/").json() == {"ids": []}
+
     def test_strangers_see_nothing(self, people: dict, client: Any) -> None:
         assert client.get("/contacts/window/").status_code == 401
         client.force_login(UserFactory())

@@ -6,6 +6,7 @@ import { toast } from "../atrium/toast.js";
 import { Drawer } from "./drawer.js";
 import { deleteLater } from "./later.js";
 import { Rows } from "./rows.js";
+import { Selection } from "./selection.js";
 import { count, showEmpty, showProblem } from "./words.js";
 
 const PAUSE = 120; // milliseconds after a key until the search starts
@@ -72,6 +73,7 @@ function update() {
   shownFilters = String(read());
   fill();
   request?.abort();
+  selection.clear();
   if (box.getBoundingClientRect().top < 0) box.scrollIntoView();
   rows.reload();
 }
@@ -141,14 +143,17 @@ const rows = new Rows($("rows"), {
     params.set("limit", limit);
     return (await api(`/contacts/window/?${params}`, { signal: offset ? undefined : request.signal })).data;
   },
-  version: (row) => [row.name, row.phone_number, row.email_address, leaving.has(row.id)].join("\n"),
+  version: (row) => [row.name, row.phone_number, row.email_address, leaving.has(row.id), selection.has(row.id)].join("\n"),
   build(row, element) {
     element.classList.toggle("leaving", leaving.has(row.id));
+    element.classList.toggle("selected", selection.has(row.id));
     const { id, name, phone_number: phone, email_address: email, accepted_at: at } = row;
     const label = name || h("span.muted", {}, "No name");
     const link = h("a", { href: address(read(), id), "data-contact": String(id) }, label);
     if (leaving.has(id)) link.append(h("span.visually-hidden", {}, ", deleted"));
+    const select = h("input", { type: "checkbox", checked: selection.has(id), "aria-label": `Select ${name || email || phone}`, "data-select": String(id), "data-focus": "select" });
     return [
+      h("span.person-select", { role: "cell" }, h("label", {}, select)),
       h("span.person-name", { role: "cell" }, link),
       h("span.person-phone.num", { role: "cell" }, phone),
       h("span.person-email", { role: "cell" }, email),
@@ -159,6 +164,7 @@ const rows = new Rows($("rows"), {
     box.removeAttribute("aria-busy");
     showProblem(error ?? null, () => rows.reload({ keep: true }));
     if (error) return;
+    selection.total = rows.count;
     const isFiltered = FILTERS.some((name) => read().get(name));
     const text = isFiltered ? `${count(rows.count, "contact")} found` : count(rows.count, "contact");
     if ($("total").textContent !== text) $("total").textContent = text;
@@ -174,8 +180,22 @@ const rows = new Rows($("rows"), {
   },
 });
 
+const selection = new Selection($("selection"), $("select-all"), {
+  async fetchIds(offset, limit) {
+    const params = query();
+    params.set("offset", offset);
+    params.set("limit", limit);
+    return (await api(`/contacts/ids/?${params}`)).data.ids;
+  },
+  changed: () => rows.draw(),
+  deleted: () => rows.reload({ keep: true }),
+});
+
 $("rows").addEventListener("click", (event) => {
   const row = event.target.closest("[data-index]");
+  const { target } = event;
+  if (target.dataset.select) return selection.set(Number(target.dataset.select), Number(row.dataset.index), target.checked, event.shiftKey);
+  if (target.closest(".person-select")) return;
   const link = row?.querySelector("a[data-contact]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || String(getSelection())) return;
   event.preventDefault();

@@ -121,9 +121,9 @@ export class Rows {
       element.style.transform = `translateY(${index * this.#height}px)`;
       this.#insert(index, element);
     }
-    const hadFocus = element.contains(document.activeElement);
+    const focus = element.contains(document.activeElement) ? (document.activeElement.dataset.focus ?? "link") : "";
     element.replaceChildren(...(row ? this.build(row, element) : [h("span.skeleton", { role: "cell" }, h("span.visually-hidden", {}, "Loading"))]));
-    if (hadFocus) element.querySelector("a")?.focus({ preventScroll: true });
+    if (focus) (element.querySelector(`[data-focus="${focus}"]`) ?? element.querySelector("a"))?.focus({ preventScroll: true });
     this.#shown.set(index, [element, version]);
   }
 
