@@ -1,5 +1,9 @@
 """The page of a note, and the admin of notes."""
 
+import re
+from html import unescape
+
+import orjson
 import pytest
 from django.test import Client as Browser
 
@@ -19,15 +23,37 @@ def browser(user: User) -> Browser:
 
 def test_the_page_of_a_note_is_visible_to_members_only(browser: Browser, user: User, viewer_user: User) -> None:
     note = make_note(user, title="A plan")
-    page = browser.get(f"/notes/{note.pk}/")
-    assert page.status_code == 200
-    assert b"A plan" not in page.content, "the text comes from the API"
+    assert browser.get(f"/notes/{note.pk}/").status_code == 200
     stranger = Browser()
     assert stranger.get(f"/notes/{note.pk}/")["Location"] == f"/login/?next=/notes/{note.pk}/"
     stranger.force_login(viewer_user, backend="accounts.backends.EmailOrUsernameBackend")
     assert stranger.get(f"/notes/{note.pk}/").status_code == 404
     share(note, viewer_user)
     assert stranger.get(f"/notes/{note.pk}/").status_code == 200
+
+
+def inline_page(content: bytes) -> re.Match[str] | None:
+    return re.search(r'<script type="application/json" id="first-page" ([^>]*)>(.*?)</script>', content.decode(), re.S)
+
+
+def test_the_page_contains_what_its_first_request_would_return(browser: Browser, user: User) -> None:
+    make_note(user, title="</script><script>alert(1)</script> & co")
+    page = inline_page(browser.get("/notes/").content)
+    assert page and "<" not in page[2]
+    path, etag = (unescape(re.search(f'{name}="([^"]*)"', page[1])[1]) for name in ("data-path", "data-etag"))
+    answer = browser.get(path)
+    assert orjson.loads(page[2]) == answer.json()
+    assert browser.get(path, headers={"If-None-Match": etag}).status_code == 304
+    make_note(user, title="newer")
+    fresh = inline_page(browser.get("/notes/", headers={"If-None-Match": etag}).content)
+    assert fresh and [each["title"] for each in orjson.loads(fresh[2])["results"]][0] == "newer"
+
+
+def test_large_notes_and_other_views_are_fetched(browser: Browser, user: User) -> None:
+    assert inline_page(browser.get("/notes/?view=archive").content) is None
+    for _ in range(15):
+        make_note(user, body="x" * 19_000)
+    assert inline_page(browser.get("/notes/").content) is None
 
 
 def test_a_visitor_of_the_notes_page_signs_in_first(db: None) -> None:

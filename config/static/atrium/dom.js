@@ -63,28 +63,34 @@ export function avatar(person, size = "", online) {
   return online === undefined ? circle : h("span.with-presence", {}, circle, h(`span.presence${online ? ".on" : ""}`));
 }
 
-const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
-const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+// A function that formats a Date. The formatter is made when it is first needed: this takes milliseconds.
+export function format(options) {
+  let formatter;
+  return (date) => (formatter ??= new Intl.DateTimeFormat(undefined, options)).format(date);
+}
+
+const time = format({ hour: "2-digit", minute: "2-digit" });
+const day = format({ weekday: "long", day: "numeric", month: "long" });
+const weekday = format({ weekday: "short", day: "numeric", month: "short" });
+const date = format({ day: "numeric", month: "short" });
+const full = format({ dateStyle: "full", timeStyle: "medium" });
 
 export const clock = {
-  time: (iso) => time.format(new Date(iso)),
-  full: (iso) => full.format(new Date(iso)),
+  time: (iso) => time(new Date(iso)),
+  full: (iso) => full(new Date(iso)),
   dayKey: (iso) => new Date(iso).toDateString(),
   day(iso) {
     const then = new Date(iso).toDateString();
     if (then === new Date().toDateString()) return "Today";
     if (then === new Date(Date.now() - 864e5).toDateString()) return "Yesterday";
-    return day.format(new Date(iso));
+    return day(new Date(iso));
   },
   // When something will happen: "Today, 09:00", "Tomorrow, 09:00", "Mon 4 May, 09:00".
   soon(iso) {
     const then = new Date(iso);
     const days = Math.round((new Date(then).setHours(0, 0, 0, 0) - new Date().setHours(0, 0, 0, 0)) / 864e5);
-    const name = { "-1": "Yesterday", 0: "Today", 1: "Tomorrow" }[days] ?? weekday.format(then);
-    return `${name}, ${time.format(then)}`;
+    const name = { "-1": "Yesterday", 0: "Today", 1: "Tomorrow" }[days] ?? weekday(then);
+    return `${name}, ${time(then)}`;
   },
-  short: (iso) => (new Date(iso).toDateString() === new Date().toDateString() ? time : date).format(new Date(iso)),
+  short: (iso) => (new Date(iso).toDateString() === new Date().toDateString() ? time : date)(new Date(iso)),
 };

@@ -3,8 +3,9 @@
 import { api } from "../atrium/api.js";
 import { toast } from "../atrium/toast.js";
 import { labelMenu } from "./labels.js";
+import { reminderText } from "./look.js";
 import { colorMenu } from "./menus.js";
-import { reminderMenu, reminderText } from "./reminder.js";
+import { reminderMenu } from "./reminder.js";
 import { shareDialog } from "./share.js";
 
 const UNDO = 7; // seconds
@@ -36,6 +37,7 @@ export class Actions {
     if (name === "remind") return reminderMenu(anchor, note.remind_at, (iso) => this.remind(note, iso));
     if (name === "share") return this.share(note);
     if (name === "delete") return this.#hold(notes, `${count(notes)} deleted permanently.`, (options) => this.#bulk("delete", notes, {}, options));
+    if (name === "empty trash") return this.#hold(notes, "Trash emptied.", (options) => api("/api/v1/notes/trashed/", { method: "DELETE", ...options }), (note) => note.trashed_at && note.role === "owner");
     if (name === "leave") return this.leave(note);
   }
 
@@ -133,25 +135,31 @@ export class Actions {
     this.#hold([note], "You left the note.", (options) => api(path, { method: "DELETE", ...options }));
   }
 
-  // Do what cannot be undone after seven seconds, or when the page is left.
-  #hold(notes, text, send) {
-    for (const note of notes) this.store.remove(note.id);
-    const work = async (options) => {
+  // Do what cannot be undone after seven seconds, or when the page is left. Until then the notes are hidden: those for
+  // which `test` is true, by default `notes`.
+  #hold(notes, text, send, test = ({ id }) => ids.has(id)) {
+    const ids = new Set(notes.map((note) => note.id));
+    const show = this.store.hide(test);
+    const cancel = () => {
       clearTimeout(this.#held.get(work));
       this.#held.delete(work);
+    };
+    const work = async (options) => {
+      cancel();
       try {
         await send(options);
-        this.#changed(notes);
+        for (const id of this.store.ids(test)) this.store.remove(id);
+        for (const id of ids) this.store.share(id, "deleted");
       } catch (error) {
-        for (const note of notes) this.store.put(note);
         toast(error.message, "warn");
       }
+      show();
     };
     this.#held.set(work, setTimeout(work, UNDO * 1000));
     this.#undoable(text, () => {
-      clearTimeout(this.#held.get(work));
-      this.#held.delete(work);
-      for (const note of notes) this.store.put(note);
+      cancel();
+      show();
+      this.store.refresh(); // what was loaded meanwhile
     });
   }
 

@@ -4,12 +4,12 @@ import { $, h, icon } from "../atrium/dom.js";
 import { live } from "../atrium/live.js";
 import { toast } from "../atrium/toast.js";
 import { Actions } from "./actions.js";
-import { buildCard, estimate, titleOf } from "./cards.js";
+import { titleOf } from "./cards.js";
 import { Composer } from "./composer.js";
 import { Drafts } from "./drafts.js";
 import { Editor } from "./editor.js";
+import { asList, cards, early, on, selected, showCards } from "./first.js";
 import { editLabels } from "./labels.js";
-import { Masonry } from "./masonry.js";
 import { Search } from "./search.js";
 import { Selection } from "./selection.js";
 import { showKeys, watchKeys } from "./shortcuts.js";
@@ -81,14 +81,7 @@ document.querySelector(".views").addEventListener("click", (event) => {
 
 // --- The list ---------------------------------------------------------------------------------------------------------
 
-const versions = new WeakMap(); // a note object never changes: a change makes a new one
-let lastVersion = 0;
-function versionOf(note) {
-  if (!versions.has(note)) versions.set(note, ++lastVersion);
-  return versions.get(note);
-}
-
-const on = {
+Object.assign(on, {
   open: (note) => go({ open: note.id }),
   select: (note, wanted, range) => selection.set(note.id, wanted, range),
   act: (name, note, button) => actions.run(name, [store.notes.get(note.id) ?? note], button),
@@ -96,17 +89,9 @@ const on = {
     const draft = drafts.of(store.notes.get(note.id) ?? note);
     draft.set({ items: draft.content.items.map((item, at) => (at === index ? { ...item, checked } : item)) }, { now: true });
   },
-};
-
-const cards = new Masonry($("cards"), {
-  describe: (note) => ({
-    key: note.id,
-    version: `${versionOf(note)}${selection.has(note.id) ? " selected" : ""}`,
-    build: () => buildCard(note, on, { isSelected: selection.has(note.id), isSelecting: () => selection.size > 0 }),
-    estimate: (width) => estimate(note, width),
-  }),
-  near: () => store.more(),
+  near: () => store.view && store.more(),
 });
+Object.defineProperties(selected, { has: { value: (id) => selection.has(id) }, size: { get: () => selection.size } });
 
 let frame = 0;
 function redraw() {
@@ -115,11 +100,8 @@ function redraw() {
 
 function draw() {
   frame = 0;
-  const notes = store.list;
-  const pinned = view.name === "notes" ? notes.filter((note) => note.pinned) : [];
-  const others = pinned.length ? notes.filter((note) => !note.pinned) : notes;
   $("cards").classList.toggle("selecting", selection.size > 0);
-  cards.set(pinned.length ? [{ title: "Pinned", items: pinned }, { title: others.length ? "Others" : "", items: others }] : [{ items: others }]);
+  showCards(store.list, view.name === "notes");
   $("cards").toggleAttribute("aria-busy", !store.loaded && !store.error);
   $("loading").hidden = !(store.loaded && store.hasMore);
   drawEmpty();
@@ -188,14 +170,6 @@ function drawLabels() {
 store.addEventListener("changed", ({ detail }) => (detail === "labels" ? drawLabels() : redraw()));
 selection.addEventListener("changed", redraw);
 
-const asList = () => {
-  try {
-    return localStorage.getItem("atrium.notes.layout") === "list";
-  } catch {
-    return false;
-  }
-};
-
 function setLayout(list) {
   cards.asList = list;
   $("layout").setAttribute("aria-pressed", String(list));
@@ -215,7 +189,7 @@ $("edit-labels").addEventListener("click", () => editLabels(store));
 $("show-keys").addEventListener("click", showKeys);
 $("empty-trash").addEventListener("click", () => {
   const notes = store.list.filter((note) => note.role === "owner");
-  if (notes.length) actions.run("delete", notes);
+  if (notes.length) actions.run("empty trash", notes);
 });
 
 // --- Saving -----------------------------------------------------------------------------------------------------------
@@ -231,8 +205,7 @@ drafts.addEventListener("changed", ({ detail: { draft } }) => {
   if (note) store.put({ ...note, ...structuredClone(draft.content) });
 });
 drafts.addEventListener("saved", ({ detail: { draft, note } }) => {
-  if (!(composer.isOpen && composer.draft === draft)) show(note); // a card below its own composer would be confusing
-  else store.notes.set(note.id, note);
+  show(note);
   store.share(note.id);
 });
 drafts.addEventListener("state", () => drawBanner());
@@ -247,19 +220,55 @@ drafts.addEventListener("state", ({ detail: { draft } }) => {
 
 // --- Changes by others and in other tabs --------------------------------------------------------------------------------
 
-live.addEventListener("note", async ({ detail: { id, action, by } }) => {
-  if (["deleted", "revoked"].includes(action)) return store.remove(id);
+const ME = document.documentElement.dataset.user;
+const TOGETHER = 200; // milliseconds: events that arrive together are handled together
+const MANY = 8; // above this number of notes the list is loaded again
+const arrived = new Map(); // id -> the last event about a note
+let arrivedTimer = 0;
+
+// The server also reports the changes that were made on this page.
+live.addEventListener("note", ({ detail }) => {
+  if (["deleted", "revoked"].includes(detail.action)) return store.remove(detail.id);
+  arrived.set(detail.id, detail.action === "shared" ? detail : { ...arrived.get(detail.id), ...detail });
+  arrivedTimer ||= setTimeout(changedElsewhere, TOGETHER);
+});
+
+function changedElsewhere() {
+  arrivedTimer = 0;
+  const events = [...arrived.values()];
+  arrived.clear();
+  store.loadLabels().catch(() => {});
+  if (events.length > MANY) return refresh();
+  for (const event of events) if (!isInComposer(event)) update(event);
+}
+
+// A note that is being taken has no card yet; the answer to its creation may arrive after the event.
+function isInComposer({ id, by, action }) {
+  return composer.isOpen && by === ME && (composer.draft.noteId === id || (action === "created" && !composer.draft.noteId));
+}
+
+async function update({ id, action, by }) {
+  const before = store.notes.get(id);
   const note = await api(`/api/v1/notes/${id}/`).then(({ data }) => data, (error) => (error.status === 404 ? null : undefined));
   if (note === undefined) return;
   if (!note) return store.remove(id);
-  show(note);
+  if (store.notes.get(id) !== before && by === ME) return; // changed here meanwhile; the next event follows
+  if (JSON.stringify(note) !== JSON.stringify(before)) show(note);
   drafts.find(id)?.update(note);
-  const person = by && [note.owner, ...note.collaborators].find((each) => each.usercode === by);
+  const person = by && by !== ME && [note.owner, ...note.collaborators].find((each) => each.usercode === by);
   if (editor.id === id) editor.changedBy(person?.username);
   if (action === "shared") toast(`${note.owner.username} shared “${titleOf(note)}” with you.`, "info", 7, { label: "Open", run: () => go({ open: id }) });
-});
-const since = Date.now();
-live.addEventListener("resync", () => Date.now() - since > 5000 && store.refresh());
+}
+
+async function refresh() {
+  await store.refresh();
+  for (const draft of drafts.unsaved) if (store.notes.has(draft.noteId)) show(store.notes.get(draft.noteId));
+  const open = store.notes.get(editor.id);
+  if (open) drafts.find(open.id)?.update(open);
+  store.loadLabels().catch(() => {});
+}
+live.addEventListener("resync", refresh);
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && !live.open && refresh());
 
 // --- Keys ---------------------------------------------------------------------------------------------------------------
 
@@ -308,6 +317,7 @@ if (asked.get("new")) composer.open({ list: asked.get("new") === "list" });
 if (asked.get("import")) takeout.show(Number(asked.get("import")));
 if (asList()) setLayout(true);
 apply(view);
+for (const [name, args] of early.splice(0)) on[name](...args);
 store.loadLabels().catch(() => {});
 drafts.recover().then((found) => {
   const saved = found.filter((draft) => draft.state === "saved").length;

@@ -1,8 +1,6 @@
 // A note as a card: its text, up to eight items that can be ticked, and actions on hover or focus.
 import { avatar, h, icon } from "../atrium/dom.js";
-import { isIndented } from "./checklist.js";
-import { paint } from "./menus.js";
-import { ZONE, reminderText } from "./reminder.js";
+import { ZONE, isIndented, paint, reminderText } from "./look.js";
 
 const SHOWN = 8; // items
 const LABELS = 3;

@@ -3,12 +3,11 @@
 // The API's items have a text and a tick. An indented item is one whose text begins with two spaces, which every other
 // client shows as such; there is one level, as in Google Keep.
 import { h, icon } from "../atrium/dom.js";
+import { INDENT, isIndented } from "./look.js";
 
-const INDENT = "  ";
 const INDENT_AFTER = 24; // pixels of a drag to the right
 const { maxItem } = document.getElementById("main").dataset;
 
-export const isIndented = (text) => text.startsWith(INDENT);
 export const indented = (text, wanted) => (wanted ? INDENT : "") + text.replace(/^ {2}/, "");
 
 export class Checklist {

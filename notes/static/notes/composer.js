@@ -1,11 +1,13 @@
 // "Take a note…": expands in place, saves while the user types, and leaves the note in the list when it is closed.
 import { $, h, icon } from "../atrium/dom.js";
 import { NoteForm } from "./form.js";
-import { colorMenu, paint } from "./menus.js";
+import { paint } from "./look.js";
+import { colorMenu } from "./menus.js";
 import { isEmpty } from "./merge.js";
 
 export class Composer {
   #form = null;
+  #show = null; // ends the hiding of the note's card
 
   constructor({ drafts, store, labelId }) {
     this.drafts = drafts;
@@ -27,6 +29,7 @@ export class Composer {
     if (this.#form) return this.#form.focus();
     const labelIds = this.labelId() ? [this.labelId()] : [];
     this.draft = draft ?? this.drafts.fresh({ labelIds });
+    this.#show = this.store.hide(({ id }) => id === this.draft.noteId); // a card below its own form would be confusing
     this.#form = new NoteForm(this.draft);
     if (list) this.#form.toggleChecklist();
     const color = h("button.button.quiet.icon-only.small", { type: "button", title: "Colour", "aria-label": "Colour" }, icon("color"));
@@ -55,6 +58,7 @@ export class Composer {
     this.#form = null;
     this.open_?.remove();
     this.closed.hidden = false;
+    this.#show?.();
     if (!isEmpty(draft.content)) {
       await draft.flush();
       const note = draft.noteId && this.store.notes.get(draft.noteId);

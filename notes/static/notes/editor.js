@@ -4,9 +4,8 @@ import { toast } from "../atrium/toast.js";
 import { titleOf } from "./cards.js";
 import { conflictDialog } from "./conflict.js";
 import { NoteForm } from "./form.js";
-import { paint } from "./menus.js";
+import { paint, reminderText } from "./look.js";
 import { isEmpty } from "./merge.js";
-import { reminderText } from "./reminder.js";
 
 export class Editor {
   #dialog = null;

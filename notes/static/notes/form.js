@@ -1,7 +1,7 @@
 // The fields of a note, for the composer and the editor: title, text or checklist, and whether it is saved.
 import { h } from "../atrium/dom.js";
 import { Checklist } from "./checklist.js";
-import { paint } from "./menus.js";
+import { paint } from "./look.js";
 import { same } from "./merge.js";
 
 const { maxTitle, maxBody } = document.getElementById("main").dataset;

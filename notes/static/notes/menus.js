@@ -1,5 +1,6 @@
 // Small menus next to a button. They are popovers: Escape or a click elsewhere closes them, and focus returns to the button.
 import { h, icon } from "../atrium/dom.js";
+import { colorClass } from "./look.js";
 
 const GAP = 4; // pixels between the button and its menu
 
@@ -53,13 +54,3 @@ export function colorMenu(anchor, current, choose) {
 }
 
 export const titleOf = (name) => (name === "default" ? "No colour" : name[0].toUpperCase() + name.slice(1));
-
-// The class of a colour. Notes from the API may have any colour as #rrggbb, which `paint` mixes with the background.
-export const colorClass = (color) => (color.startsWith("#") ? "c-custom" : `c-${color}`);
-
-export function paint(element, color) {
-  for (const name of [...element.classList]) if (name.startsWith("c-")) element.classList.remove(name);
-  element.classList.add(colorClass(color));
-  if (color.startsWith("#")) element.style.setProperty("--note-color", color);
-  else element.style.removeProperty("--note-color");
-}

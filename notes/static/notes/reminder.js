@@ -1,25 +1,10 @@
 // The reminder picker: type a time, choose a suggestion, or use the calendar. Times are in the user's time zone.
-import { h, icon } from "../atrium/dom.js";
+import { format, h, icon } from "../atrium/dom.js";
+import { BROWSER_ZONE, ZONE, reminderText } from "./look.js";
 import { popup } from "./menus.js";
 import { instant, parseWhen, wallClock } from "./when.js";
 
-const { zone: chosen } = document.getElementById("main").dataset;
-const browser = Intl.DateTimeFormat().resolvedOptions().timeZone;
-// UTC is what an account has until its owner chooses a zone.
-export const ZONE = chosen === "UTC" ? browser : chosen;
-
-const format = (options) => new Intl.DateTimeFormat(undefined, { timeZone: ZONE, ...options });
-const long = format({ weekday: "long", day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" });
-const day = format({ weekday: "short", day: "numeric", month: "short" });
-const time = format({ hour: "2-digit", minute: "2-digit" });
-
-// "Today, 09:00", "Tomorrow, 09:00", "Mon 4 May, 09:00"
-export function reminderText(iso) {
-  const date = new Date(iso);
-  const key = (each) => day.format(each);
-  const name = key(date) === key(new Date()) ? "Today" : key(date) === key(new Date(Date.now() + 864e5)) ? "Tomorrow" : key(date);
-  return `${name}, ${time.format(date)}`;
-}
+const long = format({ timeZone: ZONE, weekday: "long", day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" });
 
 // `save(iso)` is called with the chosen instant, or null to remove the reminder.
 export function reminderMenu(anchor, current, save) {
@@ -32,7 +17,7 @@ export function reminderMenu(anchor, current, save) {
   const show = (found, hint = "") => {
     date = found;
     submit.disabled = !found;
-    shown.textContent = found ? long.format(found) + (ZONE === browser ? "" : ` (${ZONE})`) : hint;
+    shown.textContent = found ? long(found) + (ZONE === BROWSER_ZONE ? "" : ` (${ZONE})`) : hint;
   };
   text.addEventListener("input", () => {
     const typed = text.value.trim();
@@ -68,7 +53,7 @@ export function reminderMenu(anchor, current, save) {
   if (current) {
     const at = wallClock(new Date(current), ZONE);
     calendar.value = `${at.year}-${pad(at.month)}-${pad(at.day)}T${pad(at.hour)}:${pad(at.minute)}`;
-    shown.textContent = `Now: ${long.format(new Date(current))}`;
+    shown.textContent = `Now: ${long(new Date(current))}`;
   }
   submit.disabled = true;
   const close = popup(anchor, "Reminder", form);

@@ -1,6 +1,7 @@
 // The search field and the filters. Both are in the address; `go(changes)` changes it.
 import { $, h, icon } from "../atrium/dom.js";
-import { COLOR_NAMES, colorClass, popup, titleOf } from "./menus.js";
+import { colorClass } from "./look.js";
+import { COLOR_NAMES, popup, titleOf } from "./menus.js";
 
 const PAUSE = 250; // milliseconds after a key until the search starts
 const KINDS = { list: "Checklists", text: "Without checklist" };
@@ -79,6 +80,7 @@ export class Search {
     const swatches = COLOR_NAMES.filter((name) => name !== "default").map((name) =>
       h(`button.swatch.${colorClass(name)}`, { type: "button", title: titleOf(name), "aria-label": titleOf(name), "aria-pressed": String(view.color === name), onclick: () => choose({ color: view.color === name ? "" : name }) }, view.color === name && icon("check")),
     );
+    const labels = h("select", { onchange: () => choose({ label: labels.value }) }, h("option", { value: "" }, "Any"), ...this.store.labels.map(({ id, name }) => h("option", { value: String(id), selected: view.label === String(id) }, name)));
     const close = popup(
       $("filter"),
       "Filter",
@@ -87,6 +89,7 @@ export class Search {
         {},
         ...Object.entries(KINDS).map(([kind, text]) => option(text, view.kind === kind, { kind: view.kind === kind ? "" : kind })),
         option("With reminder", Boolean(view.reminder), { reminder: view.reminder ? "" : "true" }),
+        labels.options.length > 1 && h("label.menu-field.small", {}, "Label", labels),
         h("hr"),
         h("div.swatches", {}, ...swatches),
         ...(people.length ? [h("hr"), h("p.small.muted.menu-title", {}, "Shared with"), ...people.map(([code, name]) => option(name, view.person === code, { person: view.person === code ? "" : code }))] : []),

@@ -35,7 +35,9 @@ export class Selection extends EventTarget {
     this.#changed();
   }
 
-  all() {
+  // All notes of the list, also those that are not loaded yet.
+  async all() {
+    await this.store.rest();
     for (const id of this.store.order) this.#ids.add(id);
     this.#changed();
   }

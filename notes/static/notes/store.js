@@ -1,7 +1,8 @@
 // The notes of the current list, and the labels. It loads pages from the API and emits "changed"; the views read from it.
 import { api } from "../atrium/api.js";
 import { live } from "../atrium/live.js";
-import { matches, queryOf } from "./view.js";
+import { takePage } from "./first.js";
+import { PAGE, matches, queryOf } from "./view.js";
 
 const NOTES = "/api/v1/notes/";
 const NEXT_PAGES = 200; // the first page is smaller, so that its cards appear sooner
@@ -13,7 +14,9 @@ export class Store extends EventTarget {
   view = null;
   loaded = false;
   error = null;
+  #hidden = new Set(); // functions of a note: whether it is hidden, because it will be deleted in a moment
   #next = "";
+  #etag = ""; // of the first page
   #loading = null;
   #abort = null;
 
@@ -38,35 +41,33 @@ export class Store extends EventTarget {
     this.view = view;
     this.loaded = false;
     this.error = null;
-    this.#loading = this.#load(`${NOTES}?${queryOf(view)}`, true);
+    this.#loading = this.#load(firstPage(view), true);
     await this.#loading;
   }
 
   // Load the next page, if there is one.
   async more() {
     if (this.#loading || !this.#next) return;
-    const query = new URL(this.#next, location.href).searchParams;
-    query.set("page_size", NEXT_PAGES);
-    this.#loading = this.#load(`${NOTES}?${query}`, false);
+    this.#loading = this.#load(nextPage(this.#next), false);
     this.changed("loading");
     await this.#loading;
+  }
+
+  // Load all pages.
+  async rest() {
+    while ((this.#loading || this.#next) && !this.error) await (this.#loading ?? this.more());
   }
 
   async #load(path, isFirst) {
     const { signal } = this.#abort;
     try {
-      const { data } = await api(path, { signal });
+      const { data, headers } = await ((isFirst && takePage(path)) || api(path, { signal }));
       if (isFirst) {
         this.order = [];
         this.loaded = true;
+        this.#etag = headers.get("ETag") ?? "";
       }
-      const known = new Set(this.order);
-      for (const note of data.results) {
-        this.notes.set(note.id, note);
-        if (!known.has(note.id) && matches(note, { ...this.view, q: "" })) this.order.push(note.id);
-      }
-      if (this.view.name === "reminders") this.order.sort((a, b) => Date.parse(this.notes.get(a).remind_at) - Date.parse(this.notes.get(b).remind_at));
-      this.#next = data.next;
+      this.#append(data);
       this.error = null;
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -77,16 +78,35 @@ export class Store extends EventTarget {
     if (!signal.aborted) this.changed();
   }
 
-  // Load the first page again, after events may have been missed. The list keeps its place.
-  async refresh() {
-    const { view } = this;
-    const { data } = await api(`${NOTES}?${queryOf(view)}`).catch(() => ({ data: null }));
-    if (!data || view !== this.view) return;
-    if (!data.next) {
-      const present = new Set(data.results.map((note) => note.id));
-      for (const id of this.order.filter((each) => !present.has(each))) this.remove(id);
+  #append({ results, next }) {
+    const known = new Set(this.order);
+    for (const note of results) {
+      this.notes.set(note.id, note);
+      if (!known.has(note.id) && this.#belongs(note, { ...this.view, q: "" })) this.order.push(note.id);
     }
-    for (const note of data.results.reverse()) this.put(note);
+    if (this.view.name === "reminders") this.order.sort((a, b) => Date.parse(this.notes.get(a).remind_at) - Date.parse(this.notes.get(b).remind_at));
+    this.#next = next;
+  }
+
+  // Load the list again as far as it was loaded: events may have been missed.
+  async refresh() {
+    await this.#loading;
+    const { view, order } = this;
+    const pages = [];
+    try {
+      const isWhole = order.length <= PAGE && this.#etag; // its tag says whether anything has changed
+      const { data, status, headers } = await api(firstPage(view), { headers: isWhole ? { "If-None-Match": this.#etag } : {} });
+      if (status === 304) return;
+      pages.push(data);
+      for (let loaded = data.results.length; pages.at(-1).next && loaded < order.length; loaded += pages.at(-1).results.length) pages.push((await api(nextPage(pages.at(-1).next))).data);
+      if (view !== this.view || this.#loading) return;
+      this.#etag = headers.get("ETag") ?? "";
+    } catch {
+      return; // the next event or visit tries again
+    }
+    this.order = [];
+    for (const page of pages) this.#append(page);
+    this.changed();
   }
 
   async loadLabels() {
@@ -115,7 +135,7 @@ export class Store extends EventTarget {
     const before = this.notes.get(note.id);
     this.notes.set(note.id, note);
     const index = this.order.indexOf(note.id);
-    const belongs = this.view && matches(note, index < 0 ? this.view : { ...this.view, q: "" });
+    const belongs = this.view && this.#belongs(note, index < 0 ? this.view : { ...this.view, q: "" });
     if (index >= 0 && (!belongs || before.pinned !== note.pinned)) this.order.splice(index, 1);
     if (belongs && (index < 0 || before.pinned !== note.pinned) && this.loaded) {
       const place = this.order.findIndex((id) => note.pinned || !this.notes.get(id).pinned);
@@ -132,8 +152,45 @@ export class Store extends EventTarget {
     this.dispatchEvent(new CustomEvent("removed", { detail: id }));
   }
 
-  // Tell the other tabs of this browser about an own change.
-  share(id, action = "changed") {
-    live.share("note", { id, action, by: null });
+  // Hide the notes for which `test(note)` is true. Returns a function that shows those again that still belong here.
+  hide(test) {
+    const { view, order } = this;
+    const hidden = order.filter((id) => test(this.notes.get(id)));
+    this.#hidden.add(test);
+    this.#etag = "";
+    this.order = order.filter((id) => !test(this.notes.get(id)));
+    this.changed();
+    return () => {
+      this.#hidden.delete(test);
+      if (view !== this.view) return;
+      for (const id of hidden) {
+        const note = this.notes.get(id);
+        if (!note || this.order.includes(id) || !this.#belongs(note, { ...view, q: "" })) continue;
+        this.order.splice(this.order.indexOf(order[order.indexOf(id) - 1]) + 1, 0, id); // after the one before it
+      }
+      this.changed();
+    };
   }
+
+  // The ids of the known notes for which `test(note)` is true.
+  ids(test) {
+    return [...this.notes.values()].filter(test).map((note) => note.id);
+  }
+
+  #belongs(note, view) {
+    return matches(note, view) && ![...this.#hidden].some((test) => test(note));
+  }
+
+  // Tell the other tabs of this browser about an own change, unless the server does: its events go to all of them.
+  share(id, action = "changed") {
+    if (!live.open) live.share("note", { id, action, by: null });
+  }
+}
+
+const firstPage = (view) => `${NOTES}?${queryOf(view)}`;
+
+function nextPage(link) {
+  const query = new URL(link, location.href).searchParams;
+  query.set("page_size", NEXT_PAGES);
+  return `${NOTES}?${query}`;
 }

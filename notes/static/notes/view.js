@@ -2,7 +2,7 @@
 
 export const TITLES = { notes: "Notes", reminders: "Reminders", shared: "Shared with me", archive: "Archive", trash: "Trash" };
 const FILTERS = ["label", "q", "color", "kind", "reminder", "person"];
-const PAGE = 60;
+export const PAGE = 60; // notes; the server puts this page into the HTML (pages/views.py)
 
 // Read the view from an address such as /notes/12/?view=archive&q=milk.
 export function viewFrom(url) {
