@@ -5,6 +5,7 @@
 // Any status except 2xx and 304 throws an ApiError: `message` can be shown, `fields` maps a field's name to its messages,
 // `code` is the first error's code, `retryAfter` is in seconds (0 if unknown), and `offline` is true if there was no
 // response. A FormData body is sent unchanged, any other body as JSON. With `keepalive` the request outlives the page.
+// A 401 also sends the event "atrium:signed-out" to the document.
 
 export class ApiError extends Error {
   constructor(message, { status = 0, errors = [], retryAfter = 0 } = {}) {
@@ -53,6 +54,7 @@ export async function api(path, { method = "GET", body, headers = {}, signal, ke
   if (text && response.headers.get("Content-Type")?.includes("json")) data = JSON.parse(text);
   if (response.ok || response.status === 304) return { data, status: response.status, headers: response.headers };
 
+  if (response.status === 401) document.dispatchEvent(new Event("atrium:signed-out"));
   const errors = data?.errors ?? [];
   throw new ApiError(errors.map((each) => each.detail).join(" ") || `The server returned status ${response.status}.`, {
     status: response.status,

@@ -4,8 +4,7 @@
 //   live.addEventListener("resync", () => …);             events may be missing: load again (also when the stream starts)
 //   live.addEventListener("open", () => …);               events arrive from now on; also "closed" and "retrying"
 //   live.open                                             whether events arrive now
-//   live.share("note", { id: 12, action: "changed" });    send an event to the other tabs, such as about an own change:
-//                                                         the server does not send it to the user who made the change
+//   live.share("unread", { total: 3 });                   send an event of the pages to the other tabs
 //
 // The shell starts it on every page of a signed-in user. The tab that holds a Web Lock opens the stream and sends each
 // event to the other tabs through a BroadcastChannel. When that tab closes, the next one continues after the last event.

@@ -1,6 +1,7 @@
 // What every page of a signed-in user has: live events, and the number of unread messages.
 import { live } from "./live.js";
 import { atrium } from "./site.js";
+import { toast } from "./toast.js";
 import { watchUnread } from "./unread.js";
 
 const { user } = document.documentElement.dataset;
@@ -8,9 +9,11 @@ const { user } = document.documentElement.dataset;
 let opened = false;
 live.addEventListener("open", async () => {
   // Another user may have signed in in another window. They must not see what is on this page.
-  if (opened && (await atrium.get("/auth/profile/").catch(() => null))?.usercode !== user) return leave();
+  if (opened && (await whoIsSignedIn()) !== user) return leave();
   opened = true;
 });
+live.addEventListener("closed", () => setTimeout(whoIsSignedIn, 1000)); // the session may have ended
+document.addEventListener("atrium:signed-out", signedOut); // api.js
 live.start();
 watchUnread();
 finishActions();
@@ -24,6 +27,23 @@ async function finishActions() {
   }
   const { actions } = await import("../messaging/undo.js");
   actions.resume();
+}
+
+async function whoIsSignedIn() {
+  try {
+    return (await atrium.get("/auth/profile/")).usercode;
+  } catch (error) {
+    if (error.status === 401) signedOut();
+  }
+}
+
+// The page stays: it may contain text that is not saved. The chat has a notice of its own.
+let isSignedOut = false;
+function signedOut() {
+  if (isSignedOut || document.body.classList.contains("app")) return;
+  isSignedOut = true;
+  const next = encodeURIComponent(location.pathname + location.search);
+  toast("You are signed out.", "warn", 0, { label: "Sign in", run: () => location.assign(`/login/?next=${next}`) });
 }
 
 function leave() {
