@@ -55,13 +55,28 @@ def test_staff_see_the_link_to_the_admin(browse: Callable[..., Page], transactio
     assert site_links(page) == [*LINKS, "Admin"]
 
 
-def test_a_visitor_signs_in_and_comes_back(browse: Callable[..., Page], ada: User) -> None:
-    page = browse("/trends/?search=solar")
-    page.get_by_role("link", name="Sign in").click()
+def sign_in(page: Page) -> None:
     page.get_by_label("E-mail address or username").fill("ada")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def test_a_visitor_signs_in_and_comes_back_also_after_the_session_has_ended(
+    browse: Callable[..., Page], watch: Any, events: Any, ada: User
+) -> None:
+    watch.allow("status of 401|ERR_")
+    page = browse("/trends/?search=solar")
+    page.get_by_role("link", name="Sign in").click()
+    sign_in(page)
     expect(page).to_have_url(re.compile(r"/trends/\?search=solar$"))
+    page.goto("/contacts/?search=ana")
+    other = page.context.new_page()
+    other.goto("/account/")
+    other.get_by_role("button", name="Account menu").click()
+    other.get_by_role("button", name="Sign out").click()
+    page.get_by_text("You are signed out.").locator("..").get_by_role("button", name="Sign in").click()
+    sign_in(page)
+    expect(page).to_have_url(re.compile(r"/contacts/\?search=ana$"))
 
 
 def background(page: Page) -> int:

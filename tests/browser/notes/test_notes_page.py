@@ -212,6 +212,53 @@ class TestOneUser:
         assert most < 90
         assert overflow(page) <= 0
 
+    def test_select_all_and_empty_trash_include_notes_that_are_not_loaded(self, browse: Browse, ada: User) -> None:
+        many = Note.objects.bulk_create(
+            Note(owner=ada, title=f"Note {number}", trashed_at=timezone.now()) for number in range(80)
+        )
+        Membership.objects.bulk_create(Membership(user=ada, note=note, role=Role.OWNER, trashed=True) for note in many)
+        trashed = Membership.objects.filter(trashed=True)
+        page = browse("/notes/?view=trash", user=ada, width=360, height=500)  # the second page is not loaded yet
+        page.get_by_role("button", name="Empty trash").click()
+        expect(page.get_by_text("The trash is empty.")).to_be_visible()
+        page.get_by_role("button", name="Undo").click()
+        card(page, "Note 79").get_by_role("link").focus()
+        page.keyboard.press("x")
+        page.get_by_role("button", name="Select all").click()
+        expect(page.get_by_text("80 selected")).to_be_visible()
+        page.get_by_role("button", name="Restore", exact=True).click()
+        wait_until(lambda: not trashed.exists(), what="80 restored notes")
+        page.get_by_role("button", name="Undo").last.click()
+        wait_until(lambda: trashed.count() == 80, what="80 notes in the trash")
+        page.get_by_role("button", name="Empty trash").click()
+        page.goto("/account/")  # the page is left: deleted at once
+        wait_until(lambda: not Note.objects.exists(), what="an empty trash")
+
+
+class TestTwoDevices:
+    def test_own_changes_appear_on_the_users_other_devices(self, browse: Browse, events: Popen, ada: User) -> None:
+        LabelFactory(owner=ada, name="Work")
+        laptop, phone = browse("/notes/", user=ada), browse("/notes/", user=ada)
+        laptop.get_by_role("button", name="Take a note…").click()
+        laptop.get_by_label("Title").fill("Ferry")
+        saved(laptop)
+        expect(card(phone, "Ferry")).to_be_visible()
+        laptop.get_by_label("Text", exact=True).fill("At nine")
+        expect(card(phone, "Ferry")).to_contain_text("At nine")
+        expect(laptop.get_by_role("article")).to_have_count(0)  # not yet, below its own text field
+        laptop.get_by_role("button", name="Done").click()
+        card(laptop, "Ferry").hover()
+        laptop.get_by_role("button", name="Labels: Ferry").click()
+        laptop.get_by_label("Work", exact=True).check()
+        expect(phone.get_by_role("navigation", name="Notes").get_by_role("link", name="Work 1")).to_be_visible()
+        laptop.keyboard.press("Escape")
+        open_note(laptop, "Ferry")
+        card(phone, "Ferry").hover()
+        phone.get_by_role("button", name="Pin: Ferry").click()
+        expect(editor(laptop).get_by_role("button", name="Unpin")).to_be_visible()
+        phone.get_by_role("button", name="Delete: Ferry").click()
+        expect(card(laptop, "Ferry")).to_have_count(0)
+
 
 class TestTwoUsers:
     def test_changes_by_others_appear_and_a_conflict_loses_nothing(
