@@ -17,7 +17,9 @@ def test_a_visitor_signs_in_first_and_comes_back(client: Browser, path: str) -> 
 
 def test_the_page_of_an_upload_is_its_owners(client: Browser) -> None:
     owner = UserFactory()
-    upload = FileMetadata.objects.create(owner=owner, name="a.csv", size=1, key="k", total_rows=0, done_at=timezone.now())
+    upload = FileMetadata.objects.create(
+        owner=owner, name="a.csv", size=1, key="k", total_rows=0, done_at=timezone.now()
+    )
     client.force_login(UserFactory())
     assert client.get(f"/contacts/uploads/{upload.pk}/").status_code == 404
     client.force_login(owner)
