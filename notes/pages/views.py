@@ -55,7 +55,7 @@ def _first_page(request: HttpRequest) -> dict[str, str | SafeString] | None:
     """Return the API's first page of notes, so that the first cards need no further request; None if it is large."""
     call = copy.copy(request)
     call.path = call.path_info = reverse("note-list")
-    call.GET = QueryDict(FIRST_PAGE)  # type: ignore[assignment]
+    call.GET = QueryDict(FIRST_PAGE)
     call.META = {**request.META, "QUERY_STRING": FIRST_PAGE}
     call.META.pop("HTTP_IF_NONE_MATCH", None)
     call.resolver_match = None
