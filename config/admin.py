@@ -307,7 +307,7 @@ class WebhookDeliveryAdmin(SendAgainAdmin):
 
 
 # Importing these modules registers their pages, which are then replaced by the ones below. The tables without a page
-# below are always empty: Atrium uses no such schedules, stores no results of groups, and logs sign-ins elsewhere.
+# below are always empty: Atrium uses no such schedules, stores no results of tasks, and logs sign-ins elsewhere.
 THIRD_PARTY = (axes.admin, django.contrib.auth.admin, django_celery_results.admin)
 for model in (
     Group, PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule, TaskResult, GroupResult,
@@ -351,14 +351,6 @@ class IntervalScheduleAdmin(ModelAdmin):
 @admin.register(CrontabSchedule)
 class CrontabScheduleAdmin(BeatCrontabAdmin, ModelAdmin):
     pass
-
-
-@admin.register(TaskResult)
-class TaskResultAdmin(ReadOnlyAdmin):
-    list_display = ("task_id", "task_name", "status", "date_created", "date_done", "worker")
-    list_filter = ("status", "task_name", "date_done")
-    search_fields = ("task_id", "task_name")
-    date_hierarchy = "date_done"
 
 
 @admin.register(AccessAttempt)

@@ -2,9 +2,11 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import unfold
 from axes.models import AccessAttempt
 from django.contrib.auth.models import Permission
 from django.db import connection
@@ -18,12 +20,14 @@ from accounts.backends import BACKEND
 from accounts.models import User
 from config import audit
 from config.audit.models import AuditRecord
-from config.dashboard import figures, services
+from config.dashboard import figures, services, sidebar
 from config.models import Backup, Figure, OutgoingMail
+from config.webhooks.models import Webhook
 from contacts.models import FileMetadata
 from trends.models import ImportRun
 
 from ..factories import UserFactory
+from ..places import ROOT
 
 pytestmark = pytest.mark.django_db
 JOBS = "/admin/dashboard/jobs/"
@@ -48,6 +52,20 @@ def failed_mail(**fields: Any) -> OutgoingMail:
 def post(client: Client, action: str, *rows: Any) -> Any:
     keys = [f"{row._meta.label_lower}:{row.pk}" for row in rows]
     return client.post(JOBS, {"action": action, "row": keys}, follow=True)
+
+
+def test_the_font_has_every_icon_of_the_templates() -> None:
+    """The font is a part of the one of django-unfold; a missing icon would show as a word."""
+    names = set(
+        (ROOT / "config/static/unfold/fonts/material-symbols/README.md").read_text().rpartition("## ")[2].split()
+    )
+    used = set(sidebar.ICONS.values()) | {"home"}
+    for path in [*Path(unfold.__file__).parent.rglob("*.html"), *(ROOT / "config/templates").rglob("*.html")]:
+        for content in re.findall(r"material-symbols-outlined[^>]*>(.*?)</span>", path.read_text(), re.DOTALL):
+            words = re.sub(r"{%.*?%}|{{.*?}}|<[^>]*>?", " ", content, flags=re.DOTALL).split()
+            used |= {word for word in words if re.fullmatch(r"[a-z_0-9]+", word)}
+    assert len(used) > 40
+    assert used - names == set()
 
 
 def test_an_empty_system_has_nothing_that_needs_attention(desk: Client) -> None:
@@ -218,23 +236,35 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(desk: Client) -> None
 
 
 @pytest.mark.slow
-def test_no_query_takes_longer_than_50_ms_with_a_million_mails(desk: Client, user: User) -> None:
+def test_no_query_takes_longer_than_50_ms_with_a_million_rows(desk: Client, staff: User) -> None:
+    """The tables that grow fastest have a million rows each; one row in 50 has failed."""
+    state = (
+        "CASE WHEN n % 50 > 0 THEN now() - n * interval '1 second' END,"
+        " CASE WHEN n % 50 = 0 THEN now() - n * interval '1 second' END, '', 1"
+    )
+    series = "FROM generate_series(1, 1000000) n"
+    webhook = Webhook.objects.create(owner=staff, url="https://example.org/", kinds=[]).pk
     with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")  # the rows are valid: no checks of foreign keys
         cursor.execute(
-            'INSERT INTO config_outgoingmail ("to", template, context, done_at, failed_at, error, attempts,'
-            " is_transient)"
-            " SELECT 'a@example.org', 'welcome', '{}', CASE WHEN n % 50 > 0 THEN now() - n * interval '1 second' END,"
-            " CASE WHEN n % 50 = 0 THEN now() - n * interval '1 second' END, '', 1, false"
-            " FROM generate_series(1, 1000000) n"
+            'INSERT INTO config_outgoingmail (done_at, failed_at, error, attempts, "to", template, context,'
+            f" is_transient) SELECT {state}, 'a@example.org', 'welcome', '{{}}', false {series}"
+        )
+        cursor.execute(
+            "INSERT INTO config_webhookdelivery (done_at, failed_at, error, attempts, webhook_id, kind, type, body)"
+            f" SELECT {state}, {webhook}, 'note', 'note.changed', '{{}}' {series}"
         )
         cursor.execute(
             "INSERT INTO config_auditrecord (kind, at, user_agent, credential, request_id, target)"
-            " SELECT 'login', now() - (1000000 - n) * interval '0.05 second', '', '', '', ''"
-            " FROM generate_series(1, 1000000) n"
+            f" SELECT 'login', now() - (1000000 - n) * interval '0.05 second', '', '', '', '' {series}"
         )
-        cursor.execute("ANALYZE config_outgoingmail, config_auditrecord")
+        cursor.execute("ANALYZE config_outgoingmail, config_webhookdelivery, config_auditrecord")
     desk.get("/admin/")
-    with CaptureQueriesContext(connection) as captured:
-        desk.get("/admin/")
-    slow = [query for query in captured.captured_queries if float(query["time"]) > 0.05]
-    assert slow == []
+    loads = []
+    for _ in range(3):  # of each query counts the fastest: other work of the machine is not measured
+        with CaptureQueriesContext(connection) as captured:
+            desk.get("/admin/")
+        loads.append(captured.captured_queries)
+    fastest = [min(each, key=lambda query: float(query["time"])) for each in zip(*loads, strict=True)]
+    assert len(fastest) > 20
+    assert [query for query in fastest if float(query["time"]) > 0.05] == []
