@@ -59,13 +59,13 @@ class Stack:
             **extra,
         }  # fmt: skip
 
-    def manage(self, *arguments: str, **extra: str) -> str:
-        """Run ``manage.py`` and return its output."""
+    def manage(self, *arguments: str, fails: bool = False, **extra: str) -> str:
+        """Run ``manage.py`` and return its output. It must succeed, unless it ``fails`` for another reason."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT, env=self.environment(**extra), capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert fails or done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def start(self, role: str, *, inside: Sequence[str] = (), **extra: str) -> subprocess.Popen:
