@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from .redis_urls import is_sentinel, parse_sentinel_url
+
 
 class Env(environ.Env):
     def get_value(self, var: Any, cast: Any = None, default: Any = environ.Env.NOTSET, **options: Any) -> Any:
@@ -45,7 +47,7 @@ class Env(environ.Env):
         url: str = self.str(name, default=default)
         try:
             first = urlsplit(url.partition(";")[0])  # a broker URL may list several servers
-            if first.scheme in schemes and first.port != 0:
+            if first.scheme in schemes and (parse_sentinel_url(url) if is_sentinel(url) else first.port != 0):
                 return url
         except ValueError:
             pass

@@ -16,6 +16,8 @@ from django.templatetags.static import static
 from whitenoise.compress import Compressor
 
 from .env import env
+from .redis_urls import EXAMPLE as SENTINEL_EXAMPLE
+from .redis_urls import SENTINEL_SCHEMES, celery_broker
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -190,8 +192,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.address(
     "REDIS_URL",
     default="redis://127.0.0.1:1/0",
-    schemes=("redis", "rediss", "unix"),
-    like="redis://:password@host:6379/0",
+    schemes=("redis", "rediss", "unix", *SENTINEL_SCHEMES),
+    like=f"redis://:password@host:6379/0 or {SENTINEL_EXAMPLE}",
 )
 # Redis must not evict keys. These bound the bytes of cached responses and of events, which could fill it.
 CACHE_MAX_BYTES = env.number("CACHE_MAX_BYTES", default=64_000_000)
@@ -213,16 +215,20 @@ CACHES = {
 # The work itself is in Postgres (config/jobs), so these settings affect the speed of recovery, not the safety of data.
 
 CELERY_BROKER_URL = env.address(
-    "CELERY_BROKER_URL", default="redis://127.0.0.1:1/1", like="redis://host:6379/1 or amqp://user:password@host:5672//",
-    schemes=("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyamqp"),
+    "CELERY_BROKER_URL", default="redis://127.0.0.1:1/1",
+    like=f"redis://host:6379/1, {SENTINEL_EXAMPLE} or amqp://user:password@host:5672//",
+    schemes=("redis", "rediss", "redis+socket", *SENTINEL_SCHEMES, "amqp", "amqps", "pyamqp"),
 )  # fmt: skip
+# Celery reads CELERY_BROKER_URL from the environment again, so the address that it understands needs other names.
+CELERY_BROKER_READ_URL, _BROKER_OPTIONS = celery_broker(CELERY_BROKER_URL)
+CELERY_BROKER_WRITE_URL = CELERY_BROKER_READ_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # Without these, a publish blocks for more than 25 s on a hung Redis, and for 6 s on one that refuses connections.
 CELERY_BROKER_CONNECTION_TIMEOUT = 3
-CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 0} | (
+CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 0, **_BROKER_OPTIONS} | (
     {"socket_timeout": 5, "socket_connect_timeout": 3, "health_check_interval": 10, "visibility_timeout": 3600}
-    if CELERY_BROKER_URL.startswith(("redis", "sentinel"))
+    if CELERY_BROKER_READ_URL.startswith(("redis", "sentinel"))
     else {"connect_timeout": 3, "read_timeout": 5, "write_timeout": 5}
 )
 CELERY_TASK_PUBLISH_RETRY = False

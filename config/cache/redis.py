@@ -8,8 +8,14 @@ from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
+import redis.asyncio.retry
+import redis.asyncio.sentinel
+import redis.sentinel
 import structlog
 from django.conf import settings
+from redis.backoff import NoBackoff
+
+from config.redis_urls import is_sentinel, no_retries, parse_sentinel_url
 
 logger = structlog.get_logger(__name__)
 
@@ -20,22 +26,43 @@ _paused_until = 0.0
 _clients: dict[str, redis.Redis] = {}
 
 
-def redis_client() -> redis.Redis:
-    """Return the process's client of ``REDIS_URL``, with short timeouts because a request waits for it."""
+def redis_client() -> Any:
+    """Return the process's client of ``REDIS_URL``, with short timeouts because a request waits for it.
+
+    It is typed as Any because redis-py types every answer as awaitable or not, bytes or text.
+    """
     url = settings.REDIS_URL
     if url not in _clients:
-        _clients[url] = redis.Redis.from_url(
-            url, socket_connect_timeout=0.5, socket_timeout=1, health_check_interval=30
-        )
+        _clients[url] = _connect(url, socket_connect_timeout=0.5, socket_timeout=1, health_check_interval=30)
     return _clients[url]
 
 
-def async_client() -> redis.asyncio.Redis:
-    """Return a new client of ``REDIS_URL`` for asyncio; the caller closes it."""
-    pool = redis.asyncio.BlockingConnectionPool.from_url(
-        settings.REDIS_URL, max_connections=16, timeout=5, socket_connect_timeout=2, socket_timeout=4
+def _connect(url: str, **options: Any) -> redis.Redis:
+    if not is_sentinel(url):
+        return redis.Redis.from_url(url, **options)
+    found = parse_sentinel_url(url)
+    sentinel = redis.sentinel.Sentinel(
+        found.sentinels, sentinel_kwargs={**found.sentinel_options, "retry": no_retries()}
     )
-    return redis.asyncio.Redis(connection_pool=pool)
+    return sentinel.master_for(found.primary, **found.options, **options)
+
+
+class _SentinelPool(redis.asyncio.sentinel.SentinelConnectionPool, redis.asyncio.BlockingConnectionPool):
+    """Connections to the primary that Sentinels name; a task waits while all are in use."""
+
+
+def async_client() -> Any:
+    """Return a new client of ``REDIS_URL`` for asyncio; the caller closes it."""
+    url = settings.REDIS_URL
+    options: dict[str, Any] = {"max_connections": 16, "timeout": 5, "socket_connect_timeout": 2, "socket_timeout": 4}
+    if not is_sentinel(url):
+        return redis.asyncio.Redis.from_pool(redis.asyncio.BlockingConnectionPool.from_url(url, **options))
+    found = parse_sentinel_url(url)
+    no_retry = redis.asyncio.retry.Retry(NoBackoff(), 0)
+    sentinel = redis.asyncio.sentinel.Sentinel(
+        found.sentinels, sentinel_kwargs={**found.sentinel_options, "retry": no_retry}
+    )
+    return sentinel.master_for(found.primary, connection_pool_class=_SentinelPool, **found.options, **options)
 
 
 class ConnectionFactory:

@@ -229,7 +229,7 @@ def _respond(request: Request | HttpRequest, body: bytes, tag: str, public: bool
 
 def _get(key: str, *fields: str) -> list[bytes | None]:
     found = guarded(lambda: redis_client().hmget(key, list(fields)))
-    return found or [None] * len(fields)  # type: ignore[return-value]
+    return found or [None] * len(fields)
 
 
 def _put(key: str, form: str, body: bytes, tag: str, ttl: int) -> None:

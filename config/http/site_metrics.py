@@ -167,7 +167,7 @@ def _query() -> str:
 
 
 def _from_redis() -> list[Sample]:
-    client: Any = redis_client()
+    client = redis_client()
 
     def ask() -> list[Any]:
         with client.pipeline(transaction=False) as pipe:

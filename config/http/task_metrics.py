@@ -35,7 +35,7 @@ def failed_field(kind: str) -> str:
 
 def stored_counts() -> dict[str, int] | None:
     """Return the counts by field; None while Redis is away."""
-    client: Any = redis_client()
+    client = redis_client()
     stored: Mapping[bytes, bytes] | None = guarded(lambda: client.hgetall(KEY))
     return None if stored is None else {name.decode(): int(value) for name, value in stored.items()}
 

@@ -154,7 +154,7 @@ def _send(row: OutgoingEvent) -> None:
 
 
 def _erase(user_id: int, usercode: str) -> None:
-    client: Any = redis_client()
+    client = redis_client()
     client.delete(stream_key(user_id))
     keys = list(client.scan_iter("atrium:event:*", count=BATCH))
     for start in range(0, len(keys), BATCH):
@@ -178,7 +178,7 @@ def _without_user(value: Any, usercode: str) -> Any:
 
 def receipts(limit: int = 5000) -> list[tuple[int, int]]:
     """Return the oldest ``(user_id, receipt)`` pairs of events that streams have sent."""
-    pairs = (entry.split() for entry in redis_client().lrange(RECEIPTS, 0, limit - 1))  # type: ignore[union-attr]
+    pairs = (entry.split() for entry in redis_client().lrange(RECEIPTS, 0, limit - 1))
     return [(int(user_id), int(receipt)) for user_id, receipt in pairs]
 
 

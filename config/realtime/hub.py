@@ -15,7 +15,6 @@ from collections import OrderedDict
 from collections.abc import Iterable, Set
 from typing import Any, NamedTuple
 
-import redis.asyncio as redis
 import structlog
 from redis.exceptions import RedisError
 
@@ -122,7 +121,7 @@ class Hub:
         self._cards: dict[int, dict[str, Any]] = {}
         self._bodies: OrderedDict[bytes, bytes] = OrderedDict()
         self._touched = 0.0
-        self._redis: redis.Redis = async_client()
+        self._redis = async_client()
 
     async def run(self) -> None:
         """Serve until cancelled; reconnect after an outage of Redis."""
@@ -153,7 +152,7 @@ class Hub:
 
     async def _current_epoch(self) -> str:
         stamp = f"{time.time_ns() // 1_000_000:x}"
-        epoch = await self._redis.eval(_EPOCH, 1, redis_keys.EPOCH, self._run_id, stamp)  # type: ignore[misc]
+        epoch = await self._redis.eval(_EPOCH, 1, redis_keys.EPOCH, self._run_id, stamp)
         return epoch.decode()
 
     async def _listen(self, pubsub: Any) -> None:
@@ -331,7 +330,7 @@ class Hub:
                 await asyncio.wait_for(self._check_presence.wait(), 0.25 if self._receipts else CHECK_EVERY)
             if self._receipts:
                 receipts, self._receipts = self._receipts, []
-                await self._redis.rpush(redis_keys.RECEIPTS, *receipts)  # type: ignore[misc]
+                await self._redis.rpush(redis_keys.RECEIPTS, *receipts)
             since = time.monotonic() - checked
             if self._check_presence.is_set() and since < 1:
                 await asyncio.sleep(1 - since)
@@ -363,7 +362,7 @@ class Hub:
     async def _report(self) -> None:
         """Store how many streams are open, for ``/metrics/`` of the web process."""
         name, report = f"{socket.gethostname()}:{os.getpid()}", f"{time.time():.0f} {self.count()}"
-        await self._redis.hset(redis_keys.PROCESSES, name, report)  # type: ignore[misc]
+        await self._redis.hset(redis_keys.PROCESSES, name, report)
         # Reports of processes that have ended go with the last one.
         await self._redis.expire(redis_keys.PROCESSES, 3 * redis_keys.PROCESS_SECONDS)
 
@@ -375,7 +374,7 @@ class Hub:
         seen = {int(user_id): score for user_id, score in rows}
         before = self._online
         if new := seen.keys() - (before or set()):
-            cards = await self._redis.hmget(redis_keys.CARDS, [str(user_id) for user_id in new])  # type: ignore[misc]
+            cards = await self._redis.hmget(redis_keys.CARDS, [str(user_id) for user_id in new])
             self._cards |= {user_id: json.loads(card) for user_id, card in zip(new, cards, strict=True) if card}
         # A user whose card is not stored yet, between the two steps of a heartbeat, is published at the next check.
         self._online = seen.keys() & self._cards.keys()

@@ -68,7 +68,7 @@ def hidden_from(user_id: int, load: Callable[[int], Iterable[int]]) -> frozenset
         # NX: a block that was made meanwhile has stored a newer value.
         redis_client().set(hidden_key(user_id), found, ex=HIDDEN_SECONDS, nx=True)
         known = redis_client().get(hidden_key(user_id)) or found.encode()
-    return parse_ids(known)  # type: ignore[arg-type]
+    return parse_ids(known)
 
 
 def cache_hidden(user_id: int, hidden: Iterable[int]) -> None:
@@ -78,7 +78,7 @@ def cache_hidden(user_id: int, hidden: Iterable[int]) -> None:
 def online_ids() -> dict[int, float]:
     """Return all users who are online and when they were last seen (seconds since the epoch), oldest first."""
     rows = redis_client().zrangebyscore(ONLINE, time.time() - ONLINE_SECONDS, "+inf", withscores=True)
-    return {int(user_id): score for user_id, score in rows}  # type: ignore[union-attr]
+    return {int(user_id): score for user_id, score in rows}
 
 
 def cards(user_ids: Iterable[int], load: Callable[[list[int]], Mapping[int, Card]]) -> dict[int, Card]:
@@ -87,7 +87,7 @@ def cards(user_ids: Iterable[int], load: Callable[[list[int]], Mapping[int, Card
     if not ids:
         return {}
     stored = redis_client().hmget(CARDS, [str(user_id) for user_id in ids])
-    found = {user_id: orjson.loads(card) for user_id, card in zip(ids, stored, strict=True) if card}  # type: ignore[arg-type]
+    found = {user_id: orjson.loads(card) for user_id, card in zip(ids, stored, strict=True) if card}
     if missing := [user_id for user_id in ids if user_id not in found]:
         loaded = load(missing)
         cache_cards(loaded)
@@ -100,7 +100,7 @@ def delete_expired() -> int:
     expired = redis_client().zrangebyscore(ONLINE, "-inf", time.time() - EXPIRE_AFTER)
     if expired:
         with redis_client().pipeline() as pipe:
-            pipe.zrem(ONLINE, *expired)  # type: ignore[misc]
-            pipe.hdel(CARDS, *expired)  # type: ignore[misc]
+            pipe.zrem(ONLINE, *expired)
+            pipe.hdel(CARDS, *expired)
             pipe.execute()
-    return len(expired)  # type: ignore[arg-type]
+    return len(expired)

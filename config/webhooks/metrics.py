@@ -45,7 +45,7 @@ def _result(outcome: Outcome) -> str:
 
 class _Collector:
     def collect(self) -> Iterator[Metric]:
-        client: Any = redis_client()
+        client = redis_client()
         stored: dict[bytes, bytes] = guarded(lambda: client.hgetall(KEY)) or {}
         counts = {name.decode(): int(value) for name, value in stored.items()}
         attempts = CounterMetricFamily(

@@ -67,7 +67,7 @@ def units() -> None:
 
 
 def proxy() -> None:
-    """Check that nginx accepts the example, with a certificate created for this test."""
+    """Check that nginx accepts both examples, with a certificate created for this test."""
     missing_tools("nginx", "openssl")
     with tempfile.TemporaryDirectory() as folder:
         key, certificate = Path(folder, "privkey.pem"), Path(folder, "fullchain.pem")
@@ -75,11 +75,13 @@ def proxy() -> None:
             "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=atrium.example.org",
             "-keyout", str(key), "-out", str(certificate),
         )  # fmt: skip
-        site = (ROOT / "deploy/nginx/atrium.conf").read_text()
-        site = site.replace("/etc/letsencrypt/live/atrium.example.org", folder).replace("/var/log/nginx", folder)
-        whole = Path(folder, "nginx.conf")
-        whole.write_text(f"pid {folder}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n{site}\n}}\n")
-        command("nginx", "-t", "-q", "-e", "stderr", "-p", folder, "-c", str(whole))
+        for name in ("atrium", "balancer"):
+            site = (ROOT / f"deploy/nginx/{name}.conf").read_text()
+            site = site.replace("/etc/letsencrypt/live/atrium.example.org", folder).replace("/var/log/nginx", folder)
+            site = re.sub(r"\w+\.internal", "127.0.0.1", site)  # nginx resolves the names of hosts when it starts
+            whole = Path(folder, "nginx.conf")
+            whole.write_text(f"pid {folder}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n{site}\n}}\n")
+            command("nginx", "-t", "-q", "-e", "stderr", "-p", folder, "-c", str(whole))
     say("nginx -t", "accepted")
 
 

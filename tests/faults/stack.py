@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg2
 import psycopg2.extensions
@@ -16,6 +16,15 @@ import requests
 from .. import private_servers
 from ..places import ROOT, free_port
 from ..waiting import wait_until
+
+
+class Reachable(Protocol):
+    """What a client of an installation needs."""
+
+    url: str
+
+    def manage(self, *arguments: str, **extra: str) -> str: ...
+
 
 THROTTLES = ("ANON", "USER", "LOGIN", "REGISTER", "MAIL", "SEND", "UPLOAD")
 
@@ -79,7 +88,7 @@ class Stack:
         self.processes.append(process)
         if role in ("web", "front"):
             url = self.url if role == "web" else self.front_url
-            wait_until(lambda: self.answers(url), what=f"an answer from the {role} process")
+            wait_until(lambda: self.answers(url), timeout=120, what=f"an answer from the {role} process")
         return process
 
     def answers(self, url: str = "") -> bool:

@@ -12,13 +12,14 @@ import time
 import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 import requests
 
 from ..events.streams import Event, Listener
 from ..waiting import wait_until
-from .stack import Stack
+from .stack import Reachable, Stack
 
 TOKENS = """
 import json
@@ -32,7 +33,7 @@ print(json.dumps([[each.usercode, tokens.start_session(user=each)[1]] for each i
 
 
 class Person:
-    def __init__(self, stack: Stack, usercode: str, access: str) -> None:
+    def __init__(self, stack: Reachable, usercode: str, access: str) -> None:
         self.stack, self.usercode = stack, usercode
         self.headers = {"Authorization": f"Bearer {access}"}
 
@@ -79,10 +80,10 @@ class Person:
     def listen(self, last_event_id: str = "") -> Listener:
         response = self.ask("GET", "events/", params={"last_event_id": last_event_id}, allow_redirects=False)
         assert response.status_code == 307, response.text
-        return Listener(response.headers["Location"])
+        return Listener(urljoin(self.stack.url, response.headers["Location"]))
 
 
-def create_people(stack: Stack, count: int) -> list[Person]:
+def create_people(stack: Reachable, count: int) -> list[Person]:
     output = stack.manage("shell", "--no-imports", "--command", TOKENS.replace("COUNT", f'"{count}"'))
     return [Person(stack, code, access) for code, access in json.loads(output.strip().splitlines()[-1])]
 

@@ -63,6 +63,8 @@ def test_variables_that_are_set_stay_and_are_not_stored(tmp_path: Path) -> None:
         ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/1"),
         ("redis://:word@cache.example.org:6379", "redis://:word@cache.example.org:6379/1"),
         ("rediss://cache.example.org/4?ssl_cert_reqs=none", "rediss://cache.example.org/5?ssl_cert_reqs=none"),
+        ("redis+sentinel://:word@one:26379,two/main/2", "redis+sentinel://:word@one:26379,two/main/3"),
+        ("redis+sentinel://one,two/main", "redis+sentinel://one,two/main/1"),
     ],
 )
 def test_the_default_broker_is_the_next_database_of_the_same_redis(redis: str, broker: str) -> None:

@@ -8,9 +8,10 @@ so ``manage.py`` in another terminal finds the running servers.
 import os
 import secrets
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import environ
+
+from config.redis_urls import with_database
 
 from . import LOCALHOST, ROOT, StartError, ports
 from .home import write_private
@@ -63,9 +64,7 @@ def complete(folder: Path, defaults: dict[str, str]) -> None:
 
 def broker_url(redis_url: str) -> str:
     """Return the default broker address: the next database of the same Redis."""
-    parts = urlsplit(redis_url)
-    database = parts.path.strip("/")
-    return urlunsplit(parts._replace(path=f"/{int(database) + 1 if database.isdigit() else 1}"))
+    return with_database(redis_url, 1)
 
 
 def _number(name: str, default: str = "") -> int:
