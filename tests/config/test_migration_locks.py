@@ -33,6 +33,7 @@ ALLOWED = {
     "accounts.0003_block": {"rows"},  # one row of content types
     "accounts.0004_pending_registrations": {"index"},  # of a new column of a table that is emptied every 90 days
     "accounts.0005_move_unconfirmed_users": {"rows"},  # 1.0.0
+    "accounts.0012_profile_has_timezone": {"rows"},  # 1.0.0: the profiles with another zone than the default
     "config.0005_fold_by_property": {"reindex"},  # 1.0.0: every folded text is another
     "config.0006_mail_of_user": {"index", "no default"},  # 1.0.0
     "config.0007_assign_mail_to_users": {"rows"},  # 1.0.0
