@@ -222,7 +222,7 @@ def test_the_pages_are_small_and_people_without_staff_load_no_import(browse: Cal
             page.on("response", partial(list.append, responses))
             page.goto(path, wait_until="networkidle")
             size = sum(len(gzip.compress(response.body())) for response in responses)  # as the front sends them
-            assert 10_000 < size < 60_000, path
+            assert 10_000 < size < 80_000, path
             names = {response.url.rpartition("/")[2].partition(".")[0] for response in responses}
             assert ("upload" in names) == (user is not None and path == "/trends/")
             assert not names & {"changes", "palette"}
