@@ -106,7 +106,7 @@ def test_typing_in_a_thread_of_2000_messages_takes_under_16_ms_a_key(
     field = page.get_by_label("Your message to bob")
     field.click()
     session = page.context.new_cdp_session(page)
-    session.send("Performance.enable")
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})  # processor time: others may use the machine too
 
     def milliseconds() -> float:
         metrics = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
