@@ -50,8 +50,8 @@ def notes(page: Page) -> None:
 
 
 def chat(page: Page) -> None:
-    page.get_by_text("Lunch at one?").first.click()
-    page.get_by_role("textbox", name="Message").wait_for()
+    page.get_by_text("cleo", exact=True).first.click()
+    page.get_by_placeholder("Write a message").wait_for()
 
 
 def contacts_import(page: Page) -> None:
