@@ -1,7 +1,6 @@
 """Timeouts of Postgres for each kind of process, connected directly or through PgBouncer."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,10 +14,9 @@ from django.db.utils import ConnectionHandler
 
 from config.models import CacheGeneration
 
-from ..places import ROOT, free_port
-from ..waiting import wait_until
+from ..pgbouncer import PgBouncer
+from ..places import ROOT
 
-PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 TIMEOUTS = {"statement_timeout": 300, "lock_timeout": 200, "idle_in_transaction_session_timeout": 5000}
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,42 +36,18 @@ def direct() -> Iterator[Any]:
 
 
 @pytest.fixture
-def pgbouncer(tmp_path: Path) -> Iterator[int]:
-    """The port of a PgBouncer in transaction mode with one connection to the test's Postgres."""
-    if PGBOUNCER is None:
-        pytest.skip("pgbouncer is not installed")
-    database, port = connection.settings_dict, free_port()
-    (tmp_path / "users.txt").write_text(f'"{database["USER"]}" "{database["PASSWORD"]}"\n')
-    (tmp_path / "pgbouncer.ini").write_text(
-        "[databases]\n"
-        f"* = host={database['HOST']} port={database['PORT']} user={database['USER']} password={database['PASSWORD']}\n"
-        "[pgbouncer]\n"
-        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        f"auth_type = plain\nauth_file = {tmp_path / 'users.txt'}\n"
-        "pool_mode = transaction\ndefault_pool_size = 1\n"
-    )
-    root = ["-u", "nobody"] if os.getuid() == 0 else []
-    if root:
-        tmp_path.chmod(0o755)
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen([PGBOUNCER, *root, str(tmp_path / "pgbouncer.ini")], stdout=log, stderr=log)
-    yield port
-    process.terminate()
-    process.wait(10)
+def pgbouncer(tmp_path: Path) -> Iterator[PgBouncer]:
+    """A PgBouncer in transaction mode with one connection to the test's Postgres."""
+    database = connection.settings_dict
+    server = PgBouncer(tmp_path, "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**database), size=1)
+    server.start()
+    yield server
+    server.kill()
 
 
 @pytest.fixture
-def pooled(pgbouncer: int) -> Iterator[Any]:
-    wrapper = connect(HOST="127.0.0.1", PORT=str(pgbouncer))
-
-    def connected() -> bool:
-        try:
-            wrapper.ensure_connection()
-        except OperationalError:
-            return False
-        return True
-
-    wait_until(connected, what="PgBouncer")
+def pooled(pgbouncer: PgBouncer) -> Iterator[Any]:
+    wrapper = connect(HOST=pgbouncer.host, PORT=str(pgbouncer.port))
     yield wrapper
     wrapper.close()
 
@@ -115,9 +89,9 @@ def test_a_wait_for_a_lock_ends_behind_pgbouncer(pooled: Any) -> None:
             cursor.execute("UPDATE config_cachegeneration SET value = 3 WHERE scope = 'locked'")
 
 
-def test_timeouts_do_not_stay_on_a_connection_that_other_processes_use(pooled: Any, pgbouncer: int) -> None:
+def test_timeouts_do_not_stay_on_a_connection_that_other_processes_use(pooled: Any, pgbouncer: PgBouncer) -> None:
     assert current(pooled) == "300ms"
-    other = connect(HOST="127.0.0.1", PORT=str(pgbouncer), TIMEOUTS={})
+    other = connect(HOST=pgbouncer.host, PORT=str(pgbouncer.port), TIMEOUTS={})
     try:
         assert current(other) == "0"
     finally:
@@ -134,18 +108,30 @@ def test_results_and_counts_are_those_of_the_statement_behind_pgbouncer(pooled: 
     assert pooled.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]
 
 
-@pytest.mark.parametrize(
-    "process, statement, lock",
-    [("web", "15s", "5s"), ("beat", "15s", "5s"), ("worker", "10min", "1min"), ("manage", "0", "0")],
-)
-def test_each_kind_of_process_has_its_own_timeouts(process: str, statement: str, lock: str) -> None:
+def timeouts_of(process: str, **environment: str) -> list[str]:
+    """Return the timeouts of a query in a process of this kind."""
     code = (
         "import django; django.setup(); from django.db import connection; cursor = connection.cursor(); "
         "cursor.execute(\"SELECT current_setting('statement_timeout'), current_setting('lock_timeout')\"); "
         "print(*cursor.fetchone())"
     )
-    environment = {**os.environ, "ATRIUM_PROCESS": process, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    variables = {**os.environ, "ATRIUM_PROCESS": process, "DJANGO_SETTINGS_MODULE": "config.settings", **environment}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=ROOT, env=variables, capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == [statement, lock]
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    "process, statement, lock",
+    [("web", "15s", "5s"), ("beat", "15s", "5s"), ("worker", "10min", "1min"), ("manage", "0", "0")],
+)
+def test_each_kind_of_process_has_its_own_timeouts(process: str, statement: str, lock: str) -> None:
+    assert timeouts_of(process) == [statement, lock]
+
+
+def test_each_kind_of_process_has_its_own_timeouts_on_the_same_connection_behind_pgbouncer(
+    pgbouncer: PgBouncer,
+) -> None:
+    kinds = [("worker", ["10min", "1min"]), ("web", ["15s", "5s"]), ("webhooks", ["10min", "1min"]), ("", ["0", "0"])]
+    assert [(kind, timeouts_of(kind, DATABASE_URL=pgbouncer.url)) for kind, _ in kinds] == kinds
