@@ -5,6 +5,7 @@ import importlib
 import os
 import pkgutil
 import secrets
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -27,12 +28,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bin/bench", description=importlib.import_module("benchmarks").__doc__)
     parser.add_argument("name", nargs="*", help="part of a module name; default: all of " + ", ".join(names()))
     parser.add_argument("--quick", action="store_true", help="fewer rounds: only to check that it runs")
-    parser.add_argument("--only", default="", metavar="WORK", help="of peers: only works whose title contains WORK")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="WORK",
+        help="of peers: only works whose title contains WORK; may be repeated",
+    )  # fmt: skip
     parser.add_argument("--requests", type=int, default=0, metavar="N", help="of memory: how many are sent")
     arguments = parser.parse_args()
     chosen = [name for name in names() if not arguments.name or any(part in name for part in arguments.name)]
     if not chosen:
         parser.error(f"no benchmark matches {' or '.join(arguments.name)}; available: {', '.join(names())}")
+    signal.signal(signal.SIGTERM, stop)
     with tempfile.TemporaryDirectory(prefix="atrium-bench-") as home:
         # Durable servers, as in production: without fsync every write would look faster than it is.
         own = servers.start(Path(home) / "servers")
@@ -53,6 +58,12 @@ def main() -> int:
             return run(chosen, quick=arguments.quick, only=arguments.only, requests=arguments.requests)
         finally:
             own.stop()
+
+
+def stop(*_: Any) -> None:
+    """End the run in order, so that every ``finally`` stops its server. A second signal does not interrupt that."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + signal.SIGTERM)
 
 
 def run(chosen: list[str], **options: Any) -> int:

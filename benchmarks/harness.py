@@ -18,6 +18,8 @@ from config.ops import processes
 
 ROOT = Path(__file__).resolve().parent.parent
 Candidates = Mapping[str, Callable[[], object]]
+READY_SECONDS = 300  # a server may need minutes to start on a busy machine
+STOP_SECONDS = 30
 
 
 class Server:
@@ -64,7 +66,7 @@ class Server:
 class Bench:
     """Starts servers, measures and prints tables; passed to every benchmark."""
 
-    def __init__(self, *, quick: bool = False, only: str = "", requests: int = 0) -> None:
+    def __init__(self, *, quick: bool = False, only: Sequence[str] = (), requests: int = 0) -> None:
         self.quick, self.only, self.requests = quick, only, requests
 
     def say(self, text: str = "") -> None:
@@ -194,12 +196,7 @@ def _process(command: list[str], port: int, env: Mapping[str, str]) -> Iterator[
         _wait_for(port, process)
         yield process
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        stop(process)
 
 
 def _read_answer(connection: socket.socket, path: str) -> bytes:
@@ -244,14 +241,30 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _wait_for(port: int, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"the server exited with {process.returncode}")
+def stop(process: subprocess.Popen) -> None:
+    """End a server that leads its own session, and its children."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_until_ready(probe: Callable[[], object], process: subprocess.Popen) -> None:
+    """Return once ``probe`` raises nothing; raises RuntimeError if the process ends or is not ready in time."""
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+            probe()
             return
-        except OSError:
-            time.sleep(0.05)
-    raise RuntimeError("the server did not listen within 60 s")
+        except (OSError, RuntimeError) as error:
+            if process.poll() is not None:
+                raise RuntimeError(f"the server exited with {process.returncode}") from error
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the server was not ready after {READY_SECONDS} s: {error}") from error
+            time.sleep(0.1)
+
+
+def _wait_for(port: int, process: subprocess.Popen) -> None:
+    wait_until_ready(lambda: socket.create_connection(("127.0.0.1", port), 1).close(), process)

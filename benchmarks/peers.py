@@ -15,10 +15,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+import psutil
 from django.conf import settings
 from django.db import connection
 
@@ -40,41 +42,52 @@ NOTES = [
     {"title": f"Note number {n}", "body": "What there is to say about it, in a few words, and then in some more. " * 3}
     for n in range(60)
 ]
-Make = Callable[[int], Iterator[bytes]]
 
 
 def run(bench: Bench) -> None:
     with tempfile.TemporaryDirectory(prefix="peers-") as folder, ExitStack() as stack:
-        home = Path(folder)
-        peer, admin = stack.enter_context(pocketbase.running(home))
-        ours = stack.enter_context(product.running(home / "atrium"))
-        settings.EVENTS_URL = ours.url
-        trends = trends_data.write(home / "trends.csv", 1_000)
-        ours.fill("peer", users=USERS, notes=NOTES, password=PASSWORD)
-        import_trends(ours, trends)
-        peer.fill(
-            users=STREAMS,
-            writers=CONNECTIONS,
-            notes=NOTES,
-            trends=trends_of(trends),
-            password=PASSWORD,
-            admin=admin,
-        )
+        sides = Sides(Path(folder), stack)
         table = Table(bench)
-        compare_rates(table, ours, peer)
-        compare_streams(table, ours, peer)
-        compare_cpu(table, ours)
-        compare_imports(table, ours, home)
+        compare_rates(table, sides)
+        compare_streams(table, sides)
+        compare_cpu(table)
+        compare_imports(table, sides)
         table.show()
+
+
+class Sides:
+    """The product and PocketBase with the same data, each started when it is first used."""
+
+    def __init__(self, home: Path, stack: ExitStack) -> None:
+        self.home, self.stack = home, stack
+
+    @cached_property
+    def trends(self) -> Path:
+        return trends_data.write(self.home / "trends.csv", 1_000)
+
+    @cached_property
+    def ours(self) -> Product:
+        ours = self.stack.enter_context(product.running(self.home / "atrium"))
+        settings.EVENTS_URL = ours.url
+        ours.fill("peer", users=USERS, notes=NOTES, password=PASSWORD)
+        import_trends(ours, self.trends)
+        return ours
+
+    @cached_property
+    def peer(self) -> PocketBase:
+        peer, admin = self.stack.enter_context(pocketbase.running(self.home))
+        trends = trends_of(self.trends)
+        peer.fill(users=STREAMS, writers=CONNECTIONS, notes=NOTES, trends=trends, password=PASSWORD, admin=admin)
+        return peer
 
 
 @dataclass
 class Work:
-    """What both do: functions from the seconds of a turn to a rate per second, and the least ratio that is the goal."""
+    """What both do, and the least ratio that is the goal. Each side returns a rate per second after so many seconds."""
 
     title: str
-    ours: Callable[[float], float]
-    theirs: Callable[[float], float]
+    ours: Callable[[Product, float], float]
+    theirs: Callable[[PocketBase, float], float]
     goal: str
 
 
@@ -87,7 +100,8 @@ class Table:
         self.own_share = 0.0
 
     def wants(self, title: str) -> bool:
-        return not self.bench.only or self.bench.only in title
+        """Return whether ``--only`` selects the work with this title."""
+        return not self.bench.only or any(part.lower() in title.lower() for part in self.bench.only)
 
     def add(self, title: str, sides: Sequence[str], ratios: Sequence[float], goal: str) -> None:
         """Add a row; ``sides`` are what was measured of ours and of theirs."""
@@ -103,42 +117,47 @@ class Table:
         return result.rate
 
     def show(self) -> None:
+        if not self.rows:
+            self.bench.say(f"  No work has a title that contains {' or '.join(map(repr, self.bench.only))}.")
+            return
         self.bench.table(
             f"Atrium and its peers, {CONNECTIONS} connections (/s: more is better; ms: less is better)",
             ("work", "ours", "theirs", "ratio", "min-max", "goal"),
             self.rows,
         )
-        self.bench.say(f"  The load generator took at most {self.own_share:.0%} of one core.")
+        if self.own_share:
+            self.bench.say(f"  The load generator took at most {self.own_share:.0%} of one core.")
 
 
-def compare_rates(table: Table, ours: Product, peer: PocketBase) -> None:
+def compare_rates(table: Table, sides: Sides) -> None:
     """Measure requests per second, the product and PocketBase in turn."""
     quick = table.bench.quick
     rounds, seconds = (2, 1.0) if quick else (5, 3.0)
-    for work in works(table, ours, peer):
-        if not table.wants(work.title):
-            continue
+    for work in filter(lambda each: table.wants(each.title), works(table)):
+        ours, peer = sides.ours, sides.peer
         ours.sign_in()
         pairs = []
         for turn in range(rounds + 1):
-            sides = (work.ours, work.theirs) if turn % 2 else (work.theirs, work.ours)
-            rates = [side(seconds if turn else 0.5) for side in sides]
-            pairs.append(rates if turn % 2 else rates[::-1])
+            measured = [partial(work.ours, ours), partial(work.theirs, peer)]
+            rates = [rate(seconds if turn else 0.5) for rate in measured[:: 1 if turn % 2 else -1]]
+            pairs.append(rates[:: 1 if turn % 2 else -1])
         del pairs[0]  # warms up both
         mine, other = (statistics.median(side) for side in zip(*pairs, strict=True))
         table.add(work.title, (f"{mine:,.0f}/s", f"{other:,.0f}/s"), [a / b for a, b in pairs], work.goal)
 
 
-def works(table: Table, ours: Product, peer: PocketBase) -> list[Work]:
-    def work(title: str, goal: str, mine: Make, other: Make) -> Work:
-        """Each of the two makes a connection's requests from its number."""
+def works(table: Table) -> list[Work]:
+    def work(title: str, goal: str, mine: Callable[..., bytes], other: Callable[..., bytes]) -> Work:
+        """Each of the two makes the request of a connection from the server and the connection's number."""
 
-        def rate(url: str, make: Make) -> Callable[[float], float]:
-            return lambda seconds: table.rate(url, [make(n) for n in range(CONNECTIONS)], seconds)
+        def rate(make: Callable[..., bytes]) -> Callable[[Any, float], float]:
+            return lambda server, seconds: table.rate(
+                server.url, [repeat(make(server, n)) for n in range(CONNECTIONS)], seconds
+            )
 
-        return Work(title, rate(ours.url, mine), rate(peer.url, other), goal)
+        return Work(title, rate(mine), rate(other), goal)
 
-    def first_reads(seconds: float) -> float:
+    def first_reads(ours: Product, seconds: float) -> float:
         """Return the rate of pages that are each the first read after a change. The changes are not measured."""
         count, taken = 0, 0.0
         while taken < seconds:
@@ -148,38 +167,30 @@ def works(table: Table, ours: Product, peer: PocketBase) -> list[Work]:
             count, taken = count + result.count, taken + result.seconds
         return count / taken
 
-    page = work(
-        "page of 50 own notes, unchanged", ">= 1",
-        lambda n: repeat(ours.notes_page(n)), lambda n: repeat(peer.notes_page(n)),
-    )  # fmt: skip
+    page = work("page of 50 own notes, unchanged", ">= 1", Product.notes_page, PocketBase.notes_page)
     return [
         page,
         Work("page of 50 own notes, after every change", first_reads, page.theirs, ">= 0.5"),
         work(
             "create a note, 16 users", ">= 0.35",
-            lambda n: repeat(ours.note(n, NOTES[n])), lambda n: repeat(peer.note(n, NOTES[n])),
+            lambda ours, n: ours.note(n, NOTES[n]), lambda peer, n: peer.note(n, NOTES[n]),
         ),
         work(
             "create a note, one user", ">= 0.25",
-            lambda n: repeat(ours.note(0, NOTES[n])), lambda n: repeat(peer.note(0, NOTES[n])),
+            lambda ours, n: ours.note(0, NOTES[n]), lambda peer, n: peer.note(0, NOTES[n]),
         ),
-        work(
-            "public page of trends", ">= 1",
-            lambda _: repeat(ours.trends_page()), lambda _: repeat(peer.trends_page()),
-        ),
-        work(
-            "login", ">= 2",
-            lambda n: repeat(ours.login(n, PASSWORD)), lambda n: repeat(peer.login(n, PASSWORD)),
-        ),
+        work("public page of trends", ">= 1", lambda ours, _: ours.trends_page(), lambda peer, _: peer.trends_page()),
+        work("login", ">= 2", lambda ours, n: ours.login(n, PASSWORD), lambda peer, n: peer.login(n, PASSWORD)),
     ]  # fmt: skip
 
 
-def compare_streams(table: Table, ours: Product, peer: PocketBase) -> None:
+def compare_streams(table: Table, sides: Sides) -> None:
     """Measure the time from sending a message to its arrival in the recipient's stream, with many open streams."""
     title = f"message to open stream, {STREAMS} streams"
     if not table.wants(title):
         return
     rounds, count = (2, 50) if table.bench.quick else (5, 200)
+    ours, peer = sides.ours, sides.peer
     ours.sign_in()
     mine, other = our_streams(ours), their_streams(peer)
     taken: dict[Streams, list[float]] = {mine: [], other: []}
@@ -226,25 +237,26 @@ def their_streams(peer: PocketBase) -> Streams:
     return streams
 
 
-def compare_cpu(table: Table, ours: Product) -> None:
+def compare_cpu(table: Table) -> None:
     """Measure the CPU time of the web process as a multiple of a bare view with one query in the same process."""
-    ours.sign_in()
-    users = ours.users
-    for n in range(60):
-        send_message(sender=users[1], body=f"Message {n}", usercodes=[users[2].usercode])
-    calls = {
-        "bare view, one query": ("", load.request("http://127.0.0.1/query/")),
-        "profile": ("<= 1.5", ours.request("auth/profile/", user=0)),
-        "page of 50 notes, cached": ("<= 1.1", ours.notes_page(0)),
-        "create a note": ("<= 2.5", ours.note(0, NOTES[0])),
-        "page of 50 messages": ("<= 2.5", ours.request("messages/", user=2)),
-        "send a message": ("<= 3", ours.message(1, 3, "Lunch at one?")),
-    }
-    if not table.wants("CPU"):
+    if not table.wants("CPU: multiples of a bare view"):
         return
     rounds, count = (2, 100) if table.bench.quick else (5, 300)
-    taken: dict[str, list[float]] = {name: [] for name in calls}
     with table.bench.serve("benchmarks.apps:application", env=product.COUNTED) as server:
+        ours = Product(server.url, psutil.Process(server.process.pid))
+        ours.fill("cpu", users=4, notes=NOTES, password=PASSWORD)
+        users = ours.users
+        for n in range(60):
+            send_message(sender=users[1], body=f"Message {n}", usercodes=[users[2].usercode])
+        calls = {
+            "bare view, one query": ("", load.request(f"{server.url}/query/")),
+            "profile": ("<= 1.5", ours.request("auth/profile/", user=0)),
+            "page of 50 notes, cached": ("<= 1.1", ours.notes_page(0)),
+            "create a note": ("<= 2.5", ours.note(3, NOTES[0])),
+            "page of 50 messages": ("<= 2.5", ours.request("messages/", user=2)),
+            "send a message": ("<= 3", ours.message(1, 3, "Lunch at one?")),
+        }
+        taken: dict[str, list[float]] = {name: [] for name in calls}
         for _ in range(rounds + 1):
             for name, (_, request) in calls.items():
                 before = server.cpu_seconds()
@@ -257,15 +269,15 @@ def compare_cpu(table: Table, ours: Product) -> None:
         table.add(f"CPU: {name}, multiple of a bare view", cells, ratios, calls[name][0])
 
 
-def compare_imports(table: Table, ours: Product, home: Path) -> None:
+def compare_imports(table: Table, sides: Sides) -> None:
     """Measure the worker's import of a CSV next to COPY of the same file, and an xlsx from upload to last row."""
     many, rounds = (10_000, 1) if table.bench.quick else (100_000, 3)
     title = f"import {many:,} trends from CSV (worker), and COPY with the same indexes"
     if table.wants(title):
-        pairs = []
+        ours, pairs = sides.ours, []
         for turn in range(rounds):
             ours.sign_in()
-            path = trends_data.write(home / f"import{turn}.csv", many, seed=100 + turn)
+            path = trends_data.write(sides.home / f"import{turn}.csv", many, seed=100 + turn)
             with connection.cursor() as cursor:
                 cursor.execute("TRUNCATE trends_trend CASCADE")
             mine = import_trends(ours, path)
@@ -274,7 +286,7 @@ def compare_imports(table: Table, ours: Product, home: Path) -> None:
         table.add(title, cells, [a / b for a, b in pairs], ">= 0.9")
     title = f"import {many:,} contacts from xlsx, from upload to stored"
     if table.wants(title):
-        rates = []
+        ours, rates = sides.ours, []
         for turn in range(rounds):
             ours.sign_in()
             contacts_sheets.clear()

@@ -5,10 +5,8 @@ Notes and messages have the rules and indexes that its documentation recommends 
 
 import itertools
 import secrets
-import signal
 import subprocess
 import sys
-import time
 import venv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import load
-from .harness import free_port
+from .harness import free_port, stop, wait_until_ready
 
 VERSION = "0.40.6"
 OWNER = "owner = @request.auth.id"
@@ -107,27 +105,16 @@ def running(folder: Path) -> Iterator[tuple[PocketBase, str]]:
     )
     port = free_port()
     process = subprocess.Popen(
-        [program, "serve", f"--http=127.0.0.1:{port}", *options], cwd=folder, stdout=subprocess.DEVNULL
-    )
+        [program, "serve", f"--http=127.0.0.1:{port}", *options],
+        cwd=folder, stdout=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
     server = PocketBase(f"http://127.0.0.1:{port}")
     try:
-        _wait(server.url, process)
+        wait_until_ready(lambda: load.call(f"{server.url}/api/health"), process)
         path = f"{server.url}/api/collections/_superusers/auth-with-password"
         yield server, load.call(path, "POST", body={"identity": email, "password": password})["token"]
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-
-
-def _wait(url: str, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            return load.call(f"{url}/api/health")
-        except (OSError, RuntimeError):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+        stop(process)
 
 
 def _collections() -> list[dict]:

@@ -1,10 +1,8 @@
 """The product as ``bin/up`` runs it, on the servers of the benchmark, with users, notes and trends."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +20,8 @@ from notes.models import Membership, Note, Role
 from notes.services.events import cache_scope
 
 from . import load
-from .harness import ROOT, free_port
+from .harness import ROOT, free_port, stop, wait_until_ready
 
-READY_SECONDS = 240  # on a busy machine
 # Requests are counted as in production, but none is refused.
 COUNTED = {
     f"THROTTLE_{name}": "100000000/min" for name in ("ANON", "USER", "LOGIN", "REGISTER", "MAIL", "SEND", "UPLOAD")
@@ -99,22 +96,11 @@ def running(home: Path) -> Iterator[Product]:
     url = f"http://127.0.0.1:{port}"
     environment = {**os.environ, **COUNTED, "ATRIUM_HOME": str(home), "PORT": str(port), "PUBLIC_URL": url}
     process = subprocess.Popen(
-        [sys.executable, "-m", "config.ops.launcher"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
-    )
+        [sys.executable, "-m", "config.ops.launcher"],
+        cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
     try:
-        _wait_ready(url, process)
+        wait_until_ready(lambda: load.call(f"{url}/readyz/"), process)
         yield Product(url, psutil.Process(process.pid))
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-
-
-def _wait_ready(url: str, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while True:
-        try:
-            return load.call(f"{url}/readyz/")
-        except (OSError, RuntimeError):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
+        stop(process)
