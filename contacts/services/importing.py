@@ -3,7 +3,8 @@
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def _on_changed(upload: FileMetadata) -> None:
 def _steps(chunk_rows: int, upload: FileMetadata) -> Generator[Callable[[FileMetadata], None], None, None]:
     """Yield one step for each chunk of rows behind ``upload.cursor``."""
     released = time.monotonic()
-    for chunk in _chunks(upload, chunk_rows):
+    for chunk in _prepared(upload, chunk_rows):
         yield partial(_store, chunk)
         if time.monotonic() - released > RELEASE_EVERY:
             # Imports may occupy every worker process, and waiting rows must still be released in time.
@@ -63,7 +64,21 @@ def _steps(chunk_rows: int, upload: FileMetadata) -> Generator[Callable[[FileMet
     yield _set_total
 
 
-def _chunks(upload: FileMetadata, chunk_rows: int) -> Iterator[list[AnyRow]]:
+def _prepared(upload: FileMetadata, chunk_rows: int) -> Iterator[window.Chunk]:
+    """Yield the chunks. The next one is read and prepared in a thread while Postgres stores the one before."""
+    with closing(_chunks(upload, chunk_rows)) as chunks, ThreadPoolExecutor(1, "chunks") as thread:
+
+        def make() -> window.Chunk | None:
+            rows = next(chunks, None)
+            return None if rows is None else window.Chunk.of(rows)
+
+        upcoming = thread.submit(make)
+        while chunk := upcoming.result():
+            upcoming = thread.submit(make)
+            yield chunk
+
+
+def _chunks(upload: FileMetadata, chunk_rows: int) -> Generator[list[AnyRow], None, None]:
     """Read the original; translate what goes wrong into what the job runner does about it."""
     try:
         choice = Choice(upload.mapping, upload.sheet, upload.encoding)
@@ -99,15 +114,15 @@ def _original(upload: FileMetadata) -> Iterator[Path]:
         yield Path(copy.name)
 
 
-def _store(chunk: list[AnyRow], upload: FileMetadata) -> None:
+def _store(chunk: window.Chunk, upload: FileMetadata) -> None:
     """Decide about the rows of ``chunk``, store them, and move the cursor."""
     decision = window.store(upload, chunk)
     FileMetadata.objects.filter(pk=upload.pk).update(
-        cursor=chunk[-1].row,
+        cursor=chunk.rows[-1].row,
         accepted=F("accepted") + len(decision.accepted),
         deferred=F("deferred") + len(decision.deferred),
         rejected=F("rejected") + len(decision.rejected),
-        total_rows=Greatest("total_rows", upload.processed_rows + len(chunk)),
+        total_rows=Greatest("total_rows", upload.processed_rows + len(chunk.rows)),
     )
     upload.refresh_from_db()
     notify_owner(upload)

@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from django.conf import settings
 from django.db import OperationalError, connection
@@ -132,18 +132,37 @@ def _backlog_full(row: Row, by_phone: bool, backlog: timedelta) -> Rejected:
     return Rejected(*row[:4], Fault(column, "backlog_full", message, value))
 
 
-def store(upload: FileMetadata, rows: Sequence[AnyRow]) -> Decision:
-    """Decide about ``rows`` and store the result. Call it in a transaction that holds the window's lock."""
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows of a file, with all that storing them needs and that does not depend on what is stored.
+
+    ``valid`` are the rows that are not rejected, ``copied`` the same as text for COPY. A worker makes the next chunk
+    in a thread while Postgres stores one.
+    """
+
+    rows: Sequence[AnyRow]
+    valid: list[Row]
+    keys: list[str]
+    copied: str
+
+    @classmethod
+    def of(cls, rows: Sequence[AnyRow]) -> Self:
+        valid = [row for row in rows if isinstance(row, Row)]
+        return cls(rows, valid, _keys_of(valid), copy_text(valid))
+
+
+def store(upload: FileMetadata, chunk: Chunk) -> Decision:
+    """Decide about the rows of ``chunk`` and store the result, in a transaction that holds the window's lock."""
     with connection.cursor() as cursor:
         now = _now(cursor)
         decision = decide(
-            rows,
+            chunk.rows,
             now=now,
-            gates=_busy_gates(cursor, _keys_of(rows), now),
+            gates=_busy_gates(cursor, chunk.keys, now),
             window=settings.CONTACT_WINDOW,
             backlog=settings.CONTACT_BACKLOG_MAX,
         )
-        _write(cursor, upload, decision, now)
+        _write(cursor, upload, chunk, decision, now)
     return decision
 
 
@@ -202,14 +221,15 @@ def _busy_gates(cursor: Any, keys: list[str], now: datetime) -> dict[str, dateti
     return dict(cursor.fetchall())
 
 
-def _write(cursor: Any, upload: FileMetadata, decision: Decision, now: datetime) -> None:
+def _write(cursor: Any, upload: FileMetadata, chunk: Chunk, decision: Decision, now: datetime) -> None:
     owner = (upload.owner_id, upload.pk)
     instant = str(now)
-    copy_rows(
+    are_all = len(decision.accepted) == len(chunk.valid)
+    _copy_text(
         cursor,
-        'contacts_contact (owner_id, upload_id, "row", name, phone_number, email_address, phone_key, email_key, '
-        "accepted_at)",
-        ((*owner, *row, instant) for row in decision.accepted),
+        'contacts_contact (owner_id, upload_id, accepted_at, "row", name, phone_number, email_address, phone_key, '
+        "email_key)",
+        _with_columns((*owner, instant), chunk.copied if are_all else copy_text(decision.accepted)),
     )
     copy_rows(
         cursor,
@@ -222,7 +242,8 @@ def _write(cursor: Any, upload: FileMetadata, decision: Decision, now: datetime)
         'contacts_rejectedrow (upload_id, "row", name, phone_number, email_address, "column", code, message, value)',
         ((upload.pk, *row[:4], *row[4]) for row in decision.rejected),
     )
-    keys = sorted(decision.gates)  # in the order of the index
+    # In the order of the index. Usually all keys of the chunk have moved, and those are sorted.
+    keys = chunk.keys if len(decision.gates) == len(chunk.keys) else sorted(decision.gates)
     instants = {instant: str(instant) for instant in set(decision.gates.values())}
     cursor.execute(
         """
@@ -252,5 +273,15 @@ def _lines(values: Iterable[str]) -> str:
 
 def copy_rows(cursor: Any, table: str, rows: Iterable[tuple]) -> None:
     """COPY ``rows`` into ``table (columns)``, which is ten times as fast as INSERT."""
-    if text := copy_text(list(rows)):
+    _copy_text(cursor, table, copy_text(list(rows)))
+
+
+def _copy_text(cursor: Any, table: str, text: str) -> None:
+    if text:
         cursor.copy_expert(f"COPY {table} FROM STDIN", io.StringIO(text))
+
+
+def _with_columns(values: Iterable[object], text: str) -> str:
+    """Put the same ``values`` before every row of ``text``, in which each line break ends a row."""
+    start = "".join(f"{value}\t" for value in values)
+    return start + text[:-1].replace("\n", f"\n{start}") + "\n" if text else ""
