@@ -57,8 +57,24 @@ class SessionTokenAuthentication(BaseAuthentication):
     One query loads the user and checks that the session or the token is live.
     """
 
+    @staticmethod
+    def session_of(request: HttpRequest, scope: str | Callable[[int], str]) -> UserSession | PersonalToken | None:
+        """Return the live session or token of the request, with the ``generation`` of ``scope`` in the cache.
+
+        ``scope`` may be a function that returns the scope of a user's own responses. A view that runs later uses the
+        session found here. Returns None if there is no valid token, or its user must set up a second factor first; the
+        view then answers 401 or 403.
+        """
+        raw = _bearer(request)
+        try:
+            session = credential_from_token(request, raw, scope) if raw else None
+        except InvalidToken:
+            return None
+        request.token_session = session  # type: ignore[attr-defined]
+        return None if session and policy.must_set_up(session.user) else session
+
     def authenticate(self, request: Any) -> tuple[User, UserSession | PersonalToken] | None:
-        session = getattr(request, "token_session", None)  # found by session_of_token
+        session = getattr(request, "token_session", None)  # found by session_of
         if session is None:
             raw = _bearer(request)
             if raw is None:
@@ -86,22 +102,6 @@ class CookieAuthentication(SessionAuthentication):
 
     def authenticate_header(self, request: Any) -> str:
         return CHALLENGE
-
-
-def session_of_token(request: HttpRequest, scope: str | Callable[[int], str]) -> UserSession | PersonalToken | None:
-    """Return the live session or token of the request, with the ``generation`` of ``scope`` in the cache.
-
-    ``scope`` may be a function that returns the scope of a user's own responses. A view that runs later uses the
-    session found here. Returns None if there is no valid token, or its user must set up a second factor first; the view
-    then answers 401 or 403.
-    """
-    raw = _bearer(request)
-    try:
-        session = credential_from_token(request, raw, scope) if raw else None
-    except InvalidToken:
-        return None
-    request.token_session = session  # type: ignore[attr-defined]
-    return None if session and policy.must_set_up(session.user) else session
 
 
 def _bearer(request: Any) -> str | None:

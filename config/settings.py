@@ -117,8 +117,8 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "config.http.append_slash.CommonMiddleware",
     "config.http.content_length.ContentLengthMiddleware",
-    "config.http.cached_reads.CachedReadsMiddleware",
-    # For views only: a cached response skips these.
+    "config.http.api.APIMiddleware",
+    # For cookie sessions: cached reads, and API requests with a token, skip these.
     "accounts.middleware.FormRedirectMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -414,8 +414,8 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": TRUSTED_PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-# The session of a request with an access token, for responses from the cache.
-TOKEN_AUTHENTICATION = "accounts.authentication.session_of_token"  # noqa: S105
+# Finds the session of a request with a token before its view runs (config/http/api.py).
+TOKEN_AUTHENTICATION = "accounts.authentication.SessionTokenAuthentication"  # noqa: S105
 # Bytes of JSON after which a cursor page ends, whatever its number of rows.
 PAGE_MAX_BYTES = env.number("PAGE_MAX_BYTES", default=5_000_000, least=1)
 THROTTLE_ANON = env.rate("THROTTLE_ANON", default="300/min")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth import logout
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import status
 from rest_framework.parsers import FormParser, MultiPartParser
@@ -15,6 +16,7 @@ from config.api.errors import PayloadTooLarge
 from config.api.json import JSONParser
 from config.api.openapi import errors
 from config.api.throttles import UploadThrottle, UserThrottle
+from config.json import dumps
 
 from .. import personal_data, serializers
 from ..authentication import current_session
@@ -50,8 +52,9 @@ class ProfileView(AccountAPIView):
         description="Your names, settings and picture, with your username, e-mail address and usercode.",
         responses=serializers.ProfileSerializer,
     )
-    def get(self, request: Request) -> Response:
-        return Response(serializers.profile_data(profiles.profile_of(self.user)))
+    def get(self, request: Request) -> HttpResponse:
+        body = dumps(serializers.profile_data(profiles.profile_of(self.user)))
+        return HttpResponse(body, content_type="application/json")
 
     @extend_schema(
         summary="Update your profile",

@@ -62,7 +62,8 @@ class APIView(views.APIView):
         super().initial(request, *args, **kwargs)
         if request.method in READS or (operation := self.contract(request)) is None:
             return
-        if unknown := request.query_params.keys() - operation.parameters - {CSRF_FIELD}:
+        unknown = request.query_params.keys() - operation.parameters - {CSRF_FIELD} if _has_query(request) else None
+        if unknown:
             self.check_visible()
             raise field_errors(unknown, "This operation has no such query parameter.", "unknown_parameter")
         if not _has_body(request):
@@ -122,10 +123,16 @@ def check_for_tokens(request: Request) -> None:
 
     It comes before authentication, so that a client that sends its token only there learns what to do instead.
     """
+    if not _has_query(request):
+        return
     query = request.query_params.lists()
     if leaked := {mask(name) for name, values in query if any(v.startswith(TOKEN_PREFIX) for v in (name, *values))}:
         detail = "Do not send tokens in a URL, because URLs are logged. Use the Authorization header."
         raise field_errors(leaked, detail, "token_in_url")
+
+
+def _has_query(request: Request) -> bool:
+    return bool(request.META.get("QUERY_STRING"))
 
 
 def _has_body(request: Request) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
@@ -215,3 +216,20 @@ def test_the_redirect_to_the_slash_keeps_method_and_body(api: Client, user: User
     followed = api.post("/api/v1/auth/login", {"username": user.username, "password": PASSWORD}, follow=True)
     assert followed.status_code == 200
     assert followed.json()["access"]
+
+
+@pytest.mark.django_db
+class TestTokens:
+    def test_a_request_with_a_token_skips_the_middlewares_of_cookie_sessions(
+        self, signed_in: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: Any) -> NoReturn:
+            raise AssertionError("the middleware ran")
+
+        monkeypatch.setattr(SessionMiddleware, "process_request", refuse)
+        response = signed_in.patch("/api/v1/auth/profile/", {"first_name": "Ada"}, format="json")
+        assert (response.status_code, response.json()["first_name"]) == (200, "Ada")
+
+    def test_a_view_for_cookies_does_not_accept_a_token(self, signed_in: Client) -> None:
+        response = signed_in.post("/api/v1/auth/token/from-session/")
+        assert response.status_code == 401
