@@ -15,10 +15,12 @@ from rest_framework_simplejwt.settings import api_settings as jwt_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from config.cache.generations import CURRENT
+from config.db import prepared
 from config.db.first_query import first_query
 
 from .models import User, UserSession
 
+MAX_ID = 2**63 - 1
 SESSION_LIFETIME = timedelta(days=90)  # refreshes do not extend it
 
 
@@ -100,7 +102,8 @@ def decode(raw: str, kind: type[Token]) -> Token:
     try:
         token = kind(raw)  # type: ignore[arg-type]
         uuid.UUID(token["sid"])
-        int(token["user_id"])
+        if int(token["user_id"]) > MAX_ID:
+            raise BadToken
     except (TokenError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise BadToken from error
     return token
@@ -133,7 +136,7 @@ def live_session(token: Token, *, scope: str = "") -> UserSession | None:
     asked: dict[Any, Any] = {
         _ANY_SESSION: uuid.UUID(token["sid"]), _ANY_USER: int(token["user_id"]), _ANY_SCOPE: scope
     }  # fmt: skip
-    row = first_query(lambda: _fetch_one(sql, [asked.get(value, value) for value in params]))
+    row = first_query(lambda: _fetch_one(sql, [asked[value] for value in params]))
     if row is None:
         return None
     session_fields, user_fields = _attnames(UserSession), _attnames(User)
@@ -146,7 +149,7 @@ def live_session(token: Token, *, scope: str = "") -> UserSession | None:
 
 def _fetch_one(sql: str, params: Sequence[Any]) -> Any:
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        prepared.execute(cursor, sql, params)
         return cursor.fetchone()
 
 
@@ -154,7 +157,7 @@ _ANY_SESSION, _ANY_USER, _ANY_SCOPE = uuid.UUID(int=0), -1, "any scope"
 
 
 @cache
-def _live_sql(lifetime: timedelta) -> tuple[str, tuple]:
+def _live_sql(lifetime: timedelta) -> tuple[str, list]:
     """Compile the query of ``live_session`` once for ``lifetime``, with placeholders for its arguments.
 
     Every request with a token runs it, and compiling it took longer than the rest of a cached response. Its columns are
@@ -162,7 +165,8 @@ def _live_sql(lifetime: timedelta) -> tuple[str, tuple]:
     """
     generation = RawSQL(f"({CURRENT})", [_ANY_SCOPE])  # noqa: S611
     sessions = UserSession.objects.live().select_related("user").annotate(cache_generation=generation).order_by()
-    return sessions.filter(id=_ANY_SESSION, user_id=_ANY_USER, user__is_active=True).query.sql_with_params()
+    query = sessions.filter(id=_ANY_SESSION, user_id=_ANY_USER, user__is_active=True).query
+    return prepared.fixed(*query.sql_with_params(), variable=(_ANY_SESSION, _ANY_USER, _ANY_SCOPE))
 
 
 @cache

@@ -8,6 +8,7 @@ from rest_framework.pagination import Cursor
 from config.api.errors import attr_error
 from config.api.pagination import FeedPagination, fitting_texts, json_page
 
+from . import sql
 from .history import History
 from .serializers import MAX_ID
 
@@ -17,11 +18,13 @@ class HistoryPagination(FeedPagination):
 
     def paginate_history(
         self, history: History, request: Any, *, after: int | None = None, before: int | None = None
-    ) -> list[int]:
-        """Return the ids of the requested page, in its order; raises a validation error for an invalid cursor."""
+    ) -> list[sql.MessageRow]:
+        """Return the messages of the requested page, in its order; raises a validation error for an invalid cursor.
+
+        A page also ends at ``PAGE_MAX_BYTES`` of JSON, after at least one message.
+        """
         size = self.page_size = self.get_page_size(request) or self.page_size
         self.request = request
-        self.base_url = request.build_absolute_uri()
         oldest = after is not None
         cursor = self._cursor(request)
         backwards = bool(cursor and cursor.reverse)
@@ -29,15 +32,21 @@ class HistoryPagination(FeedPagination):
         if cursor:
             # The next page has larger ids if the oldest come first, else smaller ones; the previous page the reverse.
             bounds["after" if oldest != backwards else "before"] = int(cursor.position)
-        found = history.ids(limit=size + 1, oldest=oldest != backwards, **bounds)
-        page, more = found[:size], len(found) > size
+        oldest_first = oldest != backwards
+        found = sql.message_rows(
+            *history.sql(limit=size + 1, oldest=oldest_first, **bounds),
+            history.user,
+            oldest_first=oldest_first,
+            prepare=not history.is_search,
+        )
+        rows = found[: fitting_texts([row.json for row in found[:size]])]
+        more = len(found) > len(rows)
         if backwards:
-            page.reverse()
-        self.cursor = cursor
-        self.ids = page
-        self.has_next = bool(page) and (more if not backwards else True)
-        self.has_previous = bool(page) and (more if backwards else cursor is not None)
-        return page
+            rows.reverse()
+        self.rows = rows
+        self.has_next = bool(rows) and (more if not backwards else True)
+        self.has_previous = bool(rows) and (more if backwards else cursor is not None)
+        return rows
 
     def _cursor(self, request: Any) -> Cursor | None:
         try:
@@ -50,26 +59,19 @@ class HistoryPagination(FeedPagination):
             "cursor", "This cursor is invalid. Use the links next and previous of a page.", "invalid_cursor"
         )
 
-    def json_page(self, rows: list[str]) -> bytes:
-        """Return the JSON of the page whose ids ``paginate_history`` returned; ``rows`` are its results."""
-        backwards = bool(self.cursor and self.cursor.reverse)
-        fitting = fitting_texts(rows[::-1] if backwards else rows)
-        if fitting < len(rows):
-            self.shorten(len(rows) - fitting, backwards=backwards)
-            rows = rows[-fitting:] if backwards else rows[:fitting]
-        return json_page(self.get_next_link(), self.get_previous_link(), rows)
-
-    def shorten(self, dropped: int, *, backwards: bool) -> None:
-        if backwards:
-            self.ids, self.has_previous = self.ids[dropped:], True
-        else:
-            self.ids, self.has_next = self.ids[:-dropped], True
+    def json_page(self) -> bytes:
+        """Return the JSON of the page that ``paginate_history`` returned."""
+        return json_page(self.get_next_link(), self.get_previous_link(), [row.json for row in self.rows])
 
     def get_next_link(self) -> str | None:
-        return self.encode_cursor(Cursor(0, False, str(self.ids[-1]))) if self.has_next else None
+        return self._link(self.rows[-1].id, backwards=False) if self.has_next else None
 
     def get_previous_link(self) -> str | None:
-        return self.encode_cursor(Cursor(0, True, str(self.ids[0]))) if self.has_previous else None
+        return self._link(self.rows[0].id, backwards=True) if self.has_previous else None
+
+    def _link(self, position: int, *, backwards: bool) -> str:
+        self.base_url = self.request.build_absolute_uri()
+        return self.encode_cursor(Cursor(0, backwards, str(position)))
 
 
 class RecipientPagination(FeedPagination):

@@ -19,6 +19,7 @@ from rest_framework.utils.urls import replace_query_param
 from accounts.models import User
 from config.api.errors import attr_error
 from config.api.pagination import FeedPagination, fitting_texts, json_page
+from config.db import prepared
 from config.db.search import Fold
 
 from .models import Membership
@@ -94,7 +95,7 @@ class NotePagination(FeedPagination):
         size = self.get_page_size(request)
         sql, parameters = _first_rows(state, size, settings.NOTES_TRASH_DAYS, settings.PAGE_MAX_BYTES)
         with connection.cursor() as cursor:
-            cursor.execute(sql, [request.user.pk if each == _ANY_USER else each for each in parameters])
+            prepared.execute(cursor, sql, [request.user.pk] * len(parameters))
             return self._answer(cursor.fetchall(), request, "", size)
 
     def _answer(
@@ -153,10 +154,10 @@ _ANY_USER = -(2**62)  # stands for the user's id in a compiled query
 
 
 @lru_cache(maxsize=256)
-def _first_rows(state: str, size: int, trash_days: int, max_bytes: int) -> tuple[str, tuple[Any, ...]]:
+def _first_rows(state: str, size: int, trash_days: int, max_bytes: int) -> tuple[str, list[Any]]:
     """Compile the query of a first page for these values; the settings are part of its SQL."""
     memberships = Membership.objects.visible_to(User(pk=_ANY_USER)).in_state(state)
-    return _rows(memberships, "", size).query.sql_with_params()
+    return prepared.fixed(*_rows(memberships, "", size).query.sql_with_params(), variable=(_ANY_USER,))
 
 
 def invalid_cursor() -> Exception:

@@ -9,10 +9,11 @@ from django.conf import settings
 from django.db import connection
 
 from config.cache.generations import INCREMENT
+from config.db import prepared
 from config.db.fields import id_array
 from config.json import dumps
 from config.models import OutgoingEvent
-from config.webhooks.publishing import INSERT_FOR_NEW_ROW, new_row_parameters
+from config.webhooks.publishing import DELIVER_ROW, delivery_parameters
 
 from .representation import note_json
 
@@ -40,16 +41,17 @@ def insert_note(
     The statements are sent together, so outside of a transaction they are one. This takes one round trip; with the ORM
     it took seven.
     """
-    sql, parameters = _insert_note(settings.NOTES_TRASH_DAYS)
+    sql = _insert_note(settings.NOTES_TRASH_DAYS)
     data = event.data.removeprefix(_DATA_START)
     with connection.cursor() as cursor:
-        cursor.execute(
+        prepared.execute(
+            cursor,
             sql,
             [
                 owner_id, content["title"], content["body"], dumps(content["items"]).decode(), content["color"],
                 created_at, created_at, id_array(label_ids),
-                *new_row_parameters(owner_id, "note", "note.created"), event.key, id_array(event.user_ids),
-                event.kind, data, [scope], *parameters,
+                *delivery_parameters("note", "note.created", id_array([owner_id])), event.key,
+                id_array(event.user_ids), event.kind, data, [scope],
             ],
         )  # fmt: skip
         note = NewNote(*cursor.fetchone())
@@ -59,15 +61,13 @@ def insert_note(
 
 _NOTE_ID = "currval(pg_get_serial_sequence('notes_note', 'id'))"
 _DATA_START = '{"id":0'
-_DELIVERIES = INSERT_FOR_NEW_ROW.format(id=_NOTE_ID)
+_DELIVERIES = DELIVER_ROW.format(id=_NOTE_ID, rows="(SELECT 1) AS note")
 
 
 @cache
-def _insert_note(trash_days: int) -> tuple[str, tuple[Any, ...]]:
-    """Return the statements, and the parameters of the last one."""
-    json, parameters = note_json(trash_days).sql, note_json(trash_days).params
-    return (
-        f"""
+def _insert_note(trash_days: int) -> str:
+    json, _ = prepared.fixed(note_json(trash_days).sql, note_json(trash_days).params, variable=())
+    return f"""
         WITH note AS (
             INSERT INTO notes_note (owner_id, title, body, items, color, version, created_at, updated_at)
             VALUES (%s, %s, %s, %s::jsonb, %s, 1, %s, %s) RETURNING id, owner_id, updated_at
@@ -78,10 +78,9 @@ def _insert_note(trash_days: int) -> tuple[str, tuple[Any, ...]]:
         SELECT currval(pg_get_serial_sequence('notes_membership', 'id')), unnest(%s::bigint[]);
         SET CONSTRAINTS ALL IMMEDIATE;
         {_DELIVERIES};
-        INSERT INTO config_outgoingevent (key, user_ids, kind, data) VALUES (%s, %s, %s, '{{"id":' || {_NOTE_ID} || %s);
+        INSERT INTO config_outgoingevent (key, user_ids, kind, data)
+        VALUES (%s, %s, %s, '{{"id":' || {_NOTE_ID} || %s::text);
         {INCREMENT};
         SELECT note_id, {json} FROM notes_membership
         WHERE id = currval(pg_get_serial_sequence('notes_membership', 'id'))
-        """,  # noqa: S608
-        tuple(parameters),
-    )
+        """  # noqa: S608

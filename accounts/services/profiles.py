@@ -9,6 +9,7 @@ from django.core.files.base import ContentFile
 from django.db import connection, transaction
 
 from config import storage
+from config.db import prepared
 from config.realtime import presence
 
 from ..images import convert_picture
@@ -22,7 +23,7 @@ def profile_of(user: User) -> UserProfile:
     """Return the current profile of ``user``; raises UserProfile.DoesNotExist if the account was deleted."""
     # With the ORM's query, a GET of the profile took 2,700 Python calls instead of 2,100.
     with connection.cursor() as cursor:
-        cursor.execute(_SELECT, [user.pk])
+        prepared.execute(cursor, _SELECT, [user.pk])
         row = cursor.fetchone()
     if row is None:
         raise UserProfile.DoesNotExist

@@ -7,6 +7,7 @@ the sum of several rows, so that concurrent writers of one scope rarely wait for
 
 from django.db import connection, transaction
 
+from config.db import prepared
 from config.db.first_query import first_query
 
 # A writer increments the row of its Postgres connection. With fewer rows more writers wait; more make reads slower.
@@ -51,5 +52,5 @@ def current_generation(scope: str) -> int:
 
 def _generation(scope: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(CURRENT, [scope])
+        prepared.execute(cursor, CURRENT, [scope])
         return cursor.fetchone()[0]

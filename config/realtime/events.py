@@ -70,7 +70,7 @@ def publish_all(rows: list[OutgoingEvent]) -> None:
 
 
 def send_after_commit(rows: list[OutgoingEvent]) -> None:
-    """Send events whose rows were inserted by another statement of this transaction."""
+    """Send events whose rows were inserted by another statement; at once outside of a transaction."""
     transaction.on_commit(lambda: guarded(lambda: _send_all(rows)))
 
 

@@ -27,11 +27,13 @@ FROM unnest(%s::bigint[], %s::text[]) AS x (owner_id, body)
 JOIN config_webhook w ON w.owner_id = x.owner_id AND w.active AND %s = ANY(w.kinds)
 """
 
-# To be sent together with the statement that inserts a row: no further round trip. {id} is the SQL for the row's id,
-# the parameters are new_row_parameters(). The sweep sends the delivery, within 3 s.
-INSERT_FOR_NEW_ROW = """
+# Part of a statement that inserts a row, so that the deliveries need no round trip. {id} is the SQL for the row's id,
+# {rows} is where it comes from, and the parameters are delivery_parameters(). The caller calls `enqueue`, or leaves it
+# to the sweep, which sends the deliveries within 3 s.
+DELIVER_ROW = """
 INSERT INTO config_webhookdelivery (webhook_id, kind, type, body, attempts, error)
-SELECT id, %s, %s, %s || {id} || '}}}}', 0, '' FROM config_webhook WHERE active AND owner_id = %s AND %s = ANY(kinds)
+SELECT webhook.id, %s::text, %s::text, %s::text || {id} || '}}}}', 0, '' FROM {rows}, config_webhook AS webhook
+WHERE webhook.active AND webhook.owner_id = ANY(%s::bigint[]) AND %s = ANY(webhook.kinds)
 """
 
 
@@ -66,10 +68,10 @@ def body(type: str, data: Mapping[str, Any]) -> str:
     return encoded.decode()
 
 
-def new_row_parameters(owner_id: int, kind: str, type: str) -> list[Any]:
-    """Return the parameters of INSERT_FOR_NEW_ROW, whose ``data`` is the row's id."""
+def delivery_parameters(kind: str, type: str, user_ids: str) -> list[Any]:
+    """Return the parameters of DELIVER_ROW for the webhooks of ``user_ids`` (an ``id_array``); ``data`` is the id."""
     start = body(type, {"id": 0}).removesuffix("0}}")
-    return [kind, type, start, owner_id, kind]
+    return [kind, type, start, user_ids, kind]
 
 
 def _insert(condition: str, kind: str, type: str, data: Mapping[str, Any], *parameters: Any) -> None:

@@ -1,6 +1,6 @@
 """Receipts: when a message was delivered and read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -15,17 +15,17 @@ from ..models import Message, MessageRecipient
 from ..representation import PersonSerializer
 
 
-def open_messages(*, reader: User, message_ids: Sequence[int]) -> list[str]:
-    """Return the JSON of messages as ``reader`` sees them, and mark them as delivered."""
-    rows = sql.message_rows(message_ids, reader) if message_ids else []
-    mark_delivered(reader=reader, message_ids=[row.id for row in rows if row.is_new])
-    return [row.json for row in rows]
+def open_message(*, reader: User, message_id: int) -> str:
+    """Return the JSON of a message as ``reader``, who may see it, does; and mark it as delivered."""
+    row = sql.one_message(message_id, reader)
+    mark_delivered(reader=reader, rows=[row])
+    return row.json
 
 
-def mark_delivered(*, reader: User, message_ids: Sequence[int]) -> None:
+def mark_delivered(*, reader: User, rows: Iterable[sql.MessageRow]) -> None:
     """Set ``delivered_at`` where it is still empty."""
-    if message_ids:
-        receipts = MessageRecipient.objects.received_by(reader).filter(message__in=message_ids, delivered_at=None)
+    if new := [row.id for row in rows if row.is_new]:
+        receipts = MessageRecipient.objects.received_by(reader).filter(message__in=new, delivered_at=None)
         receipts.update(delivered_at=Now())
 
 

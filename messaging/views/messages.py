@@ -14,6 +14,7 @@ from config.api.scopes import read_write
 from config.api.throttles import SendThrottle
 from config.api.validation import validated
 from config.api.views import APIView, GenericAPIView
+from config.json import dumps
 
 from ..history import History, recipient_rows
 from ..models import Message
@@ -44,13 +45,13 @@ class MessageListView(GenericAPIView):
         responses={200: MessageSerializer(many=True), **openapi.errors(400)},
     )
     def get(self, request: Request) -> HttpResponse:
-        filters = validated(HistoryQuerySerializer, request.query_params)
+        filters = validated(HistoryQuerySerializer, request.query_params) if request.query_params else {}
         bounds = {name: filters.pop(name, None) for name in ("after", "before")}
         code = filters.pop("with", None)
         history = History(request.user, peer=None if code is None else user_by_code(code), **filters)
-        ids = self.paginator.paginate_history(history, request, **bounds)
-        messages = receipts.open_messages(reader=request.user, message_ids=ids)
-        return HttpResponse(self.paginator.json_page(messages), content_type="application/json")
+        rows = self.paginator.paginate_history(history, request, **bounds)
+        receipts.mark_delivered(reader=request.user, rows=rows)
+        return HttpResponse(self.paginator.json_page(), content_type="application/json")
 
     @extend_schema(
         operation_id="messages_send",
@@ -65,12 +66,13 @@ class MessageListView(GenericAPIView):
         return idempotency.run_once(request, content, lambda: self._send(request.user, **content))
 
     @staticmethod
-    def _send(sender: User, *, body: str, broadcast: bool, recipients: list[str] | None = None) -> Response:
+    def _send(sender: User, *, body: str, broadcast: bool, recipients: list[str] | None = None) -> HttpResponse:
         if broadcast:
             message = broadcasts.send_broadcast(sender=sender, body=body)
         else:
             message = sending.send_message(sender=sender, body=body, usercodes=recipients or [])
-        return Response(message_data(message, with_times=True), status=201)
+        answer = dumps(message_data(message, with_times=True))
+        return HttpResponse(answer, content_type="application/json", status=201)
 
 
 class MessageView(APIView):
@@ -90,7 +92,7 @@ class MessageView(APIView):
     )
     def get(self, request: Request, pk: int) -> HttpResponse:
         message = get_object_or_404(Message.objects.visible_to(request.user), pk=pk)
-        [opened] = receipts.open_messages(reader=request.user, message_ids=[message.pk])
+        opened = receipts.open_message(reader=request.user, message_id=message.pk)
         return HttpResponse(opened, content_type="application/json")
 
     @extend_schema(
@@ -105,7 +107,7 @@ class MessageView(APIView):
         message = get_object_or_404(Message.objects.visible_to(request.user), pk=pk)
         content = validated(EditMessageSerializer, request.data, partial=True)
         editing.edit_message(message=message, by=request.user, **content)
-        [edited] = receipts.open_messages(reader=request.user, message_ids=[message.pk])
+        edited = receipts.open_message(reader=request.user, message_id=message.pk)
         return HttpResponse(edited, content_type="application/json")
 
     @extend_schema(

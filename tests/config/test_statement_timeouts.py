@@ -12,6 +12,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.db.utils import ConnectionHandler
 
+from config.db import prepared
 from config.models import CacheGeneration
 
 from ..pgbouncer import PgBouncer
@@ -135,3 +136,11 @@ def test_each_kind_of_process_has_its_own_timeouts_on_the_same_connection_behind
 ) -> None:
     kinds = [("worker", ["10min", "1min"]), ("web", ["15s", "5s"]), ("webhooks", ["10min", "1min"]), ("", ["0", "0"])]
     assert [(kind, timeouts_of(kind, DATABASE_URL=pgbouncer.url)) for kind, _ in kinds] == kinds
+
+
+def test_nothing_is_prepared_behind_a_pooler(pooled: Any) -> None:
+    for number in (1, 2):
+        with pooled.cursor() as cursor:
+            prepared.execute(cursor, "SELECT %s::int", [number])
+            assert cursor.fetchone() == (number,)
+    assert not pooled.prepared
