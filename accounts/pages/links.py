@@ -39,8 +39,8 @@ class LinkPage(View):
     def get(self, request: HttpRequest, code: str) -> HttpResponse:
         return self.render_form(links.find_link(code=code, purposes=self.purposes))
 
-    def render_form(self, link: AccountLink, **context: Any) -> HttpResponse:
-        return self.render({"state": "form", "link": link, **context})
+    def render_form(self, link: AccountLink, *, status: int = 200, **context: Any) -> HttpResponse:
+        return self.render({"state": "form", "link": link, **context}, status)
 
     def render(self, context: dict[str, Any], status: int = 200) -> HttpResponse:
         return render(self.request, self.template, context, status=status)
@@ -105,8 +105,8 @@ class NewPasswordPage(LinkPage):
     purposes = [Purpose.RESET_PASSWORD]
     template = "accounts/new_password.html"
 
-    def render_form(self, link: AccountLink, **context: Any) -> HttpResponse:
-        return super().render_form(link, **{"form": NewPasswordForm(), **context})
+    def render_form(self, link: AccountLink, *, status: int = 200, **context: Any) -> HttpResponse:
+        return super().render_form(link, status=status, **{"form": NewPasswordForm(), **context})
 
     def post(self, request: HttpRequest, code: str) -> HttpResponse:
         link = links.find_link(code=code, purposes=self.purposes)
@@ -120,4 +120,4 @@ class NewPasswordPage(LinkPage):
                 add_errors(form, error)
             else:
                 return self.render({"state": "done"})
-        return self.render_form(link, form=form)
+        return self.render_form(link, status=400, form=form)

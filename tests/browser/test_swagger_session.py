@@ -66,5 +66,5 @@ def test_the_chosen_theme_applies(browse: Callable[..., Page], path: str) -> Non
     page = browse("/", dark=True)
     page.evaluate("localStorage.setItem('atrium.theme', 'light')")
     page.goto(path)
-    page.locator("#operations-tag-notes, .menu-content").first.wait_for()
+    page.locator(".information-container, .menu-content").first.wait_for()
     assert not is_dark(page)
