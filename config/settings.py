@@ -291,7 +291,7 @@ PERIODIC_TASKS: dict[str, tuple[str, int]] = {
     "service: delete expired rows": ("config.tasks.delete_expired_rows", 3600),
 }
 
-# Days for which rows are kept (docs/operations.md, "What grows"). What belongs to people is kept for ever with 0.
+# Days for which rows are kept (docs/operations.md, "What grows"). Settings with least=0 keep rows for ever with 0.
 AUDIT_DAYS = env.number("AUDIT_DAYS", default=365, least=1)
 SIGN_IN_DAYS = env.number("SIGN_IN_DAYS", default=90, least=1)
 MAIL_DAYS = env.number("MAIL_DAYS", default=30, least=1)

@@ -43,6 +43,7 @@ ALLOWED = {
     "contacts.0004_phone_keys": {"rows"},  # 1.0.0: repairs what was read wrongly
     "contacts.0005_more_phone_keys": {"rows"},  # 1.0.0
     "contacts.0007_undo_and_deletion": {"drop", "rewrite", "scan"},  # 1.0.0: a row for each upload
+    "contacts.0012_folded_texts": {"drop", "index", "rewrite"},  # 1.0.0: new stored columns
     "messaging.0002_broadcasts_in_batches": {"drop", "index", "scan"},  # before the first version
     "messaging.0004_deleted_receipts": {"index", "rows"},  # 1.0.0: the indexes contain the new column
     "messaging.0005_deleted_messages": {"index"},  # 1.0.0
