@@ -10,7 +10,16 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
+from django.db import DatabaseError
+from psycopg2.errorcodes import (
+    DUPLICATE_PREPARED_STATEMENT,
+    FEATURE_NOT_SUPPORTED,
+    INVALID_SQL_STATEMENT_NAME,
+)
 from psycopg2.extensions import adapt
+
+# The type of a column changed since the statement was prepared, or Postgres has other statements than ``prepared``.
+STALE = (FEATURE_NOT_SUPPORTED, INVALID_SQL_STATEMENT_NAME, DUPLICATE_PREPARED_STATEMENT)
 
 
 def execute(cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
@@ -24,8 +33,17 @@ def execute(cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
         cursor.execute(sql, parameters)
         return
     statements, call = _prepared(sql)
-    connection.prepare(statements)
-    cursor.execute(call, parameters)
+    try:
+        connection.prepare(statements)
+        cursor.execute(call, parameters)
+    except DatabaseError as error:
+        if getattr(error.__cause__, "pgcode", None) not in STALE:
+            raise
+        connection.has_stale_statements = True
+        if connection.in_atomic_block:  # this transaction has failed; the next one prepares them again
+            raise
+        connection.prepare(statements)
+        cursor.execute(call, parameters)
 
 
 def fixed(sql: str, parameters: Sequence[Any], variable: Collection[Any]) -> tuple[str, list[Any]]:

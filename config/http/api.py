@@ -10,11 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils.module_loading import import_string
 
+from config.api.errors import is_unavailable
 from config.api.scopes import is_allowed
 from config.api.throttles import AnonThrottle, UserThrottle
 from config.api.views import APIView
 from config.cache.responses import stored_response, use_generation
 from config.logs import TOKEN
+
+from .error_pages import outage_response
 
 
 class Route(NamedTuple):
@@ -44,7 +47,12 @@ class APIMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         route = _route(request.path_info)
-        answer = self.answer(request, route) if route else None
+        try:
+            answer = self.answer(request, route) if route else None
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            return outage_response(request, error)
         return answer or self.get_response(request)
 
     def answer(self, request: HttpRequest, route: Route) -> HttpResponse | None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 
@@ -66,16 +67,25 @@ def _steps(chunk_rows: int, upload: FileMetadata) -> Generator[Callable[[FileMet
 
 def _prepared(upload: FileMetadata, chunk_rows: int) -> Iterator[window.Chunk]:
     """Yield the chunks. The next one is read and prepared in a thread while Postgres stores the one before."""
-    with closing(_chunks(upload, chunk_rows)) as chunks, ThreadPoolExecutor(1, "chunks") as thread:
+    log_context = copy_context()
+    try:
+        with closing(_chunks(upload, chunk_rows)) as chunks, ThreadPoolExecutor(1, "chunks") as thread:
 
-        def make() -> window.Chunk | None:
-            rows = next(chunks, None)
-            return None if rows is None else window.Chunk.of(rows)
+            def make() -> window.Chunk | None:
+                rows = next(chunks, None)
+                return None if rows is None else window.Chunk.of(rows)
 
-        upcoming = thread.submit(make)
-        while chunk := upcoming.result():
-            upcoming = thread.submit(make)
-            yield chunk
+            upcoming = thread.submit(log_context.run, make)
+            while chunk := upcoming.result():
+                upcoming = thread.submit(log_context.run, make)
+                yield chunk
+    except process.ReaderKilled as error:
+        # Decided here and not in the thread: the step before this chunk may have restarted the count of attempts.
+        # The machine is short of memory, perhaps because of this file: the attempt counts.
+        if upload.attempts >= runner.MAX_ATTEMPTS:
+            reason = "The reader process was killed each time. The file may need too much memory."
+            raise runner.GiveUp(reason, code="unsafe_file") from error
+        raise
 
 
 def _chunks(upload: FileMetadata, chunk_rows: int) -> Generator[list[AnyRow], None, None]:
@@ -93,12 +103,6 @@ def _chunks(upload: FileMetadata, chunk_rows: int) -> Generator[list[AnyRow], No
         raise runner.GiveUp(error.detail, code=error.code) from error
     except FileNotFoundError as error:
         raise runner.GiveUp("The uploaded file is no longer in the storage.", code="original_missing") from error
-    except process.ReaderKilled as error:
-        # The machine is short of memory, perhaps because of this file: the attempt counts.
-        if upload.attempts >= runner.MAX_ATTEMPTS:
-            reason = "The reader process was killed each time. The file may need too much memory."
-            raise runner.GiveUp(reason, code="unsafe_file") from error
-        raise
     except (*OUTAGES, OSError) as error:
         raise runner.Postpone(f"The storage is unavailable: {error}") from error
 

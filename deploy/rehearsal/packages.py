@@ -25,8 +25,8 @@ STATED_ELSEWHERE = {"pyrage": "MIT"}
 HEAD = """# Licences
 
 Atrium is under the MIT licence. These are the packages that it installs to run, with the licences that they state.
-Files of other projects inside Atrium are listed with their licences in the `README.md` of each `vendor` folder. The icons of the
-admin are a part of Material Symbols (Apache-2.0).
+Files of other projects inside Atrium are listed with their licences in the `README.md` of each `vendor` folder.
+The icons of the admin are a part of Material Symbols (Apache-2.0).
 
 `bin/check-deploy packages` fails if this list differs from the requirements, or if a licence does not allow to use,
 change and pass on a package. `.venv/bin/python -m deploy.rehearsal.packages` writes it again.

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from config.db import prepared
 from config.db.postgres import base
@@ -65,3 +65,27 @@ def test_fixed_parameters_become_part_of_the_text() -> None:
     )
     assert variable == [-1]
     assert ask(sql.replace("|| %s", "|| %s::int"), 7) == "50 %it's27"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", ["ALTER TABLE changing ALTER a TYPE text", "DEALLOCATE ALL"])
+def test_a_statement_that_is_stale_is_prepared_again(change: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE changing AS SELECT 'x'::varchar(30) AS a")
+        try:
+            assert ask("SELECT a FROM changing WHERE a = %s::text", "x") == "x"
+            cursor.execute(change)
+            assert ask("SELECT a FROM changing WHERE a = %s::text", "x") == "x"
+        finally:
+            cursor.execute("DROP TABLE changing")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_met_a_stale_statement_can_be_repeated() -> None:
+    ask("SELECT %s::int", 1)
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    with pytest.raises(DatabaseError), transaction.atomic():
+        ask("SELECT %s::int", 1)
+    with transaction.atomic():
+        assert ask("SELECT %s::int", 2) == 2

@@ -24,6 +24,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.timeouts: dict[str, int] = self.settings_dict.get("TIMEOUTS", {})
         self.is_pooled = False
         self.prepared: set[str] = set()  # names of statements
+        self.has_stale_statements = False
 
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
@@ -31,7 +32,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def init_connection_state(self) -> None:
         super().init_connection_state()
-        self.prepared = set()
+        self.prepared, self.has_stale_statements = set(), False
         own = f"pg_backend_pid() = {self.connection.info.backend_pid}"
         settings = [f"CASE WHEN {own} THEN set_config('{k}', '{v}', false) END" for k, v in self.timeouts.items()]
         with self.connection.cursor() as cursor:
@@ -46,12 +47,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def prepare(self, statements: Mapping[str, str]) -> None:
         """Prepare the statements with these names, unless they are. A connection keeps them, but only MAX_PREPARED."""
         missing = statements.keys() - self.prepared
-        if not missing:
+        if not missing and not self.has_stale_statements:
             return
         with self.wrap_database_errors, self.connection.cursor() as cursor:
-            if len(self.prepared) + len(missing) > MAX_PREPARED:
+            if self.has_stale_statements or len(self.prepared) + len(missing) > MAX_PREPARED:
                 cursor.execute("DEALLOCATE ALL")
                 self.prepared.clear()
+                self.has_stale_statements = False
                 missing = set(statements)
             for name in missing:
                 cursor.execute(f"PREPARE {name} AS {statements[name]}")
