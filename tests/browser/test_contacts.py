@@ -265,9 +265,9 @@ class TestPeople:
         page.keyboard.type("person 0001")
         found = [number for number in range(3000) if "0001" in f"37410{number:06}"]
         odd = [number for number in found if number % 2]
-        expect(page.locator("#total")).to_have_text(f"{len(found)} contacts found")
+        expect(page.locator("#total")).to_have_text(f"{len(found):,} contacts found")
         page.get_by_role("combobox", name="E-mail").select_option("With e-mail")
-        expect(page.locator("#total")).to_have_text(f"{len(odd)} contacts found")
+        expect(page.locator("#total")).to_have_text(f"{len(odd):,} contacts found")
         page.get_by_role("button", name="Name").click()
         expect(page.get_by_role("link", name=re.compile("^Person")).first).to_have_text(f"Person {odd[0]:06}")
         expect(page.get_by_role("columnheader", name="Name")).to_have_attribute("aria-sort", "ascending")
@@ -276,11 +276,11 @@ class TestPeople:
             page.get_by_role("link", name="CSV").click()
         assert len(download.value.path().read_text().splitlines()) == len(odd) + 1
         page.reload()
-        expect(page.locator("#total")).to_have_text(f"{len(odd)} contacts found")
+        expect(page.locator("#total")).to_have_text(f"{len(odd):,} contacts found")
         page.go_back()
         expect(page.get_by_role("columnheader", name="Name")).to_have_attribute("aria-sort", "none")
         page.go_back()
-        expect(page.locator("#total")).to_have_text(f"{len(found)} contacts found")
+        expect(page.locator("#total")).to_have_text(f"{len(found):,} contacts found")
         page.get_by_role("button", name="Clear filters").click()
         expect(page.get_by_text("3,000 contacts", exact=True)).to_be_visible()
         page.get_by_role("combobox", name="Upload").select_option(str(upload.pk))
@@ -358,6 +358,7 @@ class TestPeople:
         expect(page.get_by_role("toolbar")).to_be_hidden()
         page.get_by_label("Select Person 000000").check()
         page.get_by_role("button", name="Select all 2,497").click()
+        expect(page.get_by_role("toolbar", name="Selected contacts")).to_contain_text("2,497 selected")
         page.get_by_label("Select Person 000001").uncheck()
         page.get_by_role("toolbar").get_by_role("button", name="Delete").click()
         page.get_by_role("button", name="Delete 2,496 contacts").click()

@@ -138,6 +138,7 @@ def test_the_sample_front_end_works_from_another_origin(site: Site, pages: str, 
     theirs = ApiOf(site, friend)
     shared = theirs.call("POST", "notes/", {"title": "Trip", "body": "Train at nine"})
     theirs.call("POST", f"notes/{shared['id']}/collaborators/", {"usercode": account["usercode"], "role": "editor"})
+    ApiOf(site, account).call("POST", f"notes/{shared['id']}/pin/")  # pinned notes are first
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{pages}/notes.html?site={site.front_url}")

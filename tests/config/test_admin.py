@@ -24,7 +24,7 @@ from ..factories import UserFactory
 # Internal tables of Django, and tables that are shown on the pages of others.
 WITHOUT_PAGE = {
     "Permission", "ContentType", "Session", "LogEntry", "PeriodicTasks", "ChordCounter", "AccessAttemptExpiration",
-    "SolarSchedule", "ClockedSchedule", "GroupResult", "AccessFailureLog", "AccessLog",
+    "SolarSchedule", "ClockedSchedule", "GroupResult", "TaskResult", "AccessFailureLog", "AccessLog",
 }  # fmt: skip
 
 

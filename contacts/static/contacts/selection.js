@@ -12,6 +12,8 @@ export class Selection {
   #last = null; // position of the row that was chosen last
   #total = 0;
   #isLoading = false;
+  #loads = 0; // counts them, so that one that was given up adds nothing
+  #deselected = new Set(); // while ids are loaded
 
   // `all` is the box in the table's head. `fetchIds(offset, limit)` returns the ids of rows by their position.
   // `changed()` is called after each change, `deleted()` after the contacts were deleted.
@@ -34,13 +36,16 @@ export class Selection {
     const [from, to] = [this.#last ?? index, index].sort((a, b) => a - b);
     this.#last = index;
     if (isRange && wanted && from !== to) return this.#add(from, to - from + 1);
-    if (wanted) this.#ids.add(id);
-    else this.#ids.delete(id);
+    const [gains, loses] = wanted ? [this.#ids, this.#deselected] : [this.#deselected, this.#ids];
+    gains.add(id);
+    loses.delete(id);
     this.#draw();
   }
 
   clear() {
     this.#last = null;
+    this.#loads += 1;
+    this.#isLoading = false;
     this.#ids.clear();
     this.#draw();
   }
@@ -54,11 +59,17 @@ export class Selection {
   async #add(offset, limit) {
     if (this.#isLoading) return;
     this.#isLoading = true;
+    const load = ++this.#loads;
+    this.#deselected.clear();
+    this.#draw();
     try {
       for (let start = offset; start < offset + limit; start += PART) {
-        for (const id of await this.fetchIds(start, Math.min(PART, offset + limit - start))) this.#ids.add(id);
+        const ids = await this.fetchIds(start, Math.min(PART, offset + limit - start));
+        if (load !== this.#loads) return;
+        for (const id of ids) if (!this.#deselected.has(id)) this.#ids.add(id);
       }
     } catch (error) {
+      if (load !== this.#loads) return;
       toast(error.message, "danger");
     }
     this.#isLoading = false;
@@ -68,6 +79,7 @@ export class Selection {
   #draw() {
     const { size } = this.#ids;
     this.bar.hidden = !size;
+    this.remove.disabled = this.#isLoading;
     const text = `${number(size)} selected`;
     if (this.text.textContent !== text) this.text.textContent = text;
     this.rest.textContent = `Select all ${number(this.#total)}`;
