@@ -107,6 +107,7 @@ def test_staff_connect_their_account_at_the_real_provider(browse: Callable[..., 
     page.get_by_label("E-mail address or username").fill("boss")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page).not_to_have_url(re.compile("/login/"))
     page.goto("/account/")
     page.get_by_role("link", name="Connect Example ID").click()
     at_the_provider(page, "grace")
