@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -88,18 +89,25 @@ def arguments() -> list[str]:
     return ARGUMENTS + (["--no-sandbox"] if os.geteuid() == 0 else [])
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium, started once for each file. The tests are skipped if it is not installed."""
+@contextmanager
+def chromium(*further: str) -> Iterator[Browser]:
+    """Start headless Chromium, with further arguments. The tests are skipped if it is not installed."""
     if CHROMIUM is None:
         pytest.skip("Chromium was not found. Install it, or set CHROMIUM to its path.")
     # While the browser is open, Playwright's event loop runs in this thread, and Django would refuse the queries of a
     # test as queries of a coroutine. The browser lives for one file, and so does the exception from that check.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments())
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*arguments(), *further])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium, started once for each file."""
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

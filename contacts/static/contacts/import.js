@@ -1,11 +1,12 @@
 // The import of a file, in steps that the address shows (#columns, #check): choose a file, match its columns, check what an
 // import would do with each row, correct rejected cells, import.
+import { newKey } from "../atrium/api.js";
 import { $, h, icon } from "../atrium/dom.js";
 import { Columns, fullMapping } from "./columns.js";
 import { Corrections, corrected } from "./corrections.js";
 import { outcome, reasons } from "./outcome.js";
 import { correctedName, csvFile, dryRun, upload } from "./sheet.js";
-import { bytes, count, newKey, number, showProblem } from "./words.js";
+import { bytes, count, number, showProblem } from "./words.js";
 
 const PAUSE = 300; // milliseconds after a change of the columns
 const HEAD = 200_000; // bytes of a large CSV file that are read for its columns

@@ -1,5 +1,5 @@
 // One upload: its progress while it runs, its result, what can be done with it, and its rejected rows.
-import { api } from "../atrium/api.js";
+import { api, newKey } from "../atrium/api.js";
 import { $, clock, h, icon } from "../atrium/dom.js";
 import { live } from "../atrium/live.js";
 import { toast } from "../atrium/toast.js";
@@ -7,7 +7,7 @@ import { Corrections, corrected } from "./corrections.js";
 import { outcome, reasons } from "./outcome.js";
 import { Progress, pace } from "./progress.js";
 import { correctedName, csvFile, upload as send } from "./sheet.js";
-import { bytes, count, newKey, number, RUNNING, showProblem, statusBadge } from "./words.js";
+import { bytes, count, number, RUNNING, showProblem, statusBadge } from "./words.js";
 
 const POLL = 2000; // milliseconds, while it runs and no events arrive
 const box = $("upload");

@@ -58,5 +58,3 @@ export function showEmpty(box, symbol, text, ...actions) {
   box.replaceChildren(icon(symbol), h("p", {}, text), ...actions);
 }
 
-// A key for Idempotency-Key. crypto.randomUUID is missing on plain http.
-export const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random().toString(36).slice(2)}`;

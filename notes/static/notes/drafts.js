@@ -5,7 +5,7 @@
 // sends what is left. A new note is created with an Idempotency-Key and always the same body, so that it is created once
 // even if the answer is lost; later text follows as a change. A change names the version that it is based on. If somebody
 // else was faster (412), both changes are merged (merge.js); if both changed the same text, the user chooses.
-import { api } from "../atrium/api.js";
+import { api, newKey } from "../atrium/api.js";
 import { BLANK, FIELDS, contentOf, isEmpty, merge, same } from "./merge.js";
 
 const PAUSE = 700; // milliseconds after a key until the text is sent
@@ -23,7 +23,7 @@ export class Draft extends EventTarget {
   #saving = null;
   #unlock = null;
 
-  constructor(drafts, { id = crypto.randomUUID(), key = crypto.randomUUID(), noteId = null, version = 0, base = BLANK, content = base, labelIds = [], create = null }) {
+  constructor(drafts, { id = newKey(), key = newKey(), noteId = null, version = 0, base = BLANK, content = base, labelIds = [], create = null }) {
     super();
     this.#drafts = drafts;
     Object.assign(this, { id, key, noteId, version, base, content: structuredClone(content), labelIds, create });
@@ -141,7 +141,7 @@ export class Draft extends EventTarget {
   #failed(error) {
     this.error = error;
     if (error.status === 401 || (error.status === 403 && error.code === "not_authenticated")) return this.#setState("signed-out");
-    if (error.status === 400 && this.create) Object.assign(this, { create: null, key: crypto.randomUUID() }); // it was not created
+    if (error.status === 400 && this.create) Object.assign(this, { create: null, key: newKey() }); // it was not created
     const state = BROKEN[error.status] ?? "offline";
     this.#setState(state);
     if (state === "offline") this.#timer = setTimeout(() => this.flush(), Math.max(RETRY, error.retryAfter * 1000));

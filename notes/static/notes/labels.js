@@ -1,5 +1,5 @@
 // Labels: choose those of notes, and edit the list.
-import { api } from "../atrium/api.js";
+import { api, newKey } from "../atrium/api.js";
 import { h, icon } from "../atrium/dom.js";
 import { toast } from "../atrium/toast.js";
 import { popup } from "./menus.js";
@@ -7,7 +7,7 @@ import { popup } from "./menus.js";
 const MAX_NAME = 100;
 
 export async function createLabel(store, name) {
-  const { data } = await api("/api/v1/labels/", { method: "POST", body: { name }, headers: { "Idempotency-Key": crypto.randomUUID() } });
+  const { data } = await api("/api/v1/labels/", { method: "POST", body: { name }, headers: { "Idempotency-Key": newKey() } });
   await store.loadLabels();
   return data;
 }

@@ -1,5 +1,5 @@
 // The dialog that shares a note: who sees it, add somebody by e-mail or usercode, change a role, remove, leave.
-import { api } from "../atrium/api.js";
+import { api, newKey } from "../atrium/api.js";
 import { avatar, h, icon } from "../atrium/dom.js";
 import { toast } from "../atrium/toast.js";
 
@@ -51,7 +51,7 @@ export function shareDialog(note, { me, changed, leave }) {
     await reload().catch(() => {});
     return !error.textContent;
   };
-  const add = (body) => api(path, { method: "POST", body, headers: { "Idempotency-Key": crypto.randomUUID() } });
+  const add = (body) => api(path, { method: "POST", body, headers: { "Idempotency-Key": newKey() } });
   const removePerson = async (person) => {
     if (!(await attempt(() => api(`${path}${person.usercode}/`, { method: "DELETE" })))) return;
     undoable(`${person.username} was removed.`, () => attempt(() => add({ usercode: person.usercode, role: person.role })));

@@ -1,6 +1,6 @@
 // Import a Google Keep archive, dropped anywhere on the page or chosen in the dialog, with progress and report; export.
 import { $, h, icon } from "../atrium/dom.js";
-import { api, cookie } from "../atrium/api.js";
+import { api, cookie, newKey } from "../atrium/api.js";
 
 const POLL = 1000;
 const RUNNING = ["queued", "processing"];
@@ -108,7 +108,7 @@ function send(file, progress) {
     body.append("file", file);
     request.open("POST", "/api/v1/notes/import/");
     request.setRequestHeader("X-CSRFToken", cookie("csrftoken"));
-    request.setRequestHeader("Idempotency-Key", crypto.randomUUID());
+    request.setRequestHeader("Idempotency-Key", newKey());
     request.responseType = "json";
     request.upload.addEventListener("progress", ({ loaded }) => progress(loaded));
     request.addEventListener("load", () => (request.status < 300 ? resolve(request.response) : reject(new Error(request.response?.errors?.map((each) => each.detail).join(" ") || `The server returned status ${request.status}.`))));
