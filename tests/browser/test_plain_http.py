@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -42,8 +42,8 @@ def test_notes_messages_and_contacts_can_be_written_without_a_secure_context(
     browse: Callable[..., Page], watch: Watch
 ) -> None:
     watch.allow("Cross-Origin-Opener-Policy header has been ignored")  # browsers apply it with HTTPS only
-    ada: User = UserFactory(username="ada")
-    bob: User = UserFactory(username="bob")
+    ada = cast(User, UserFactory(username="ada"))
+    bob = cast(User, UserFactory(username="bob"))
     page = browse("/notes/", user=ada)
     assert page.evaluate("isSecureContext") is False
     page.get_by_role("button", name="Take a note…").click()
