@@ -59,7 +59,9 @@ def insert_note(
     return note
 
 
-_NOTE_ID = "currval(pg_get_serial_sequence('notes_note', 'id'))"
+# In a subquery, currval is evaluated once. In a WHERE it would be evaluated for each row of the table.
+_NOTE_ID = "(SELECT currval(pg_get_serial_sequence('notes_note', 'id')))"
+_MEMBERSHIP_ID = "(SELECT currval(pg_get_serial_sequence('notes_membership', 'id')))"
 _DATA_START = '{"id":0'
 _DELIVERIES = DELIVER_ROW.format(id=_NOTE_ID, rows="(SELECT 1) AS note")
 
@@ -75,12 +77,12 @@ def _insert_note(trash_days: int) -> str:
         INSERT INTO notes_membership (note_id, user_id, role, pinned, archived, trashed, updated_at)
         SELECT id, owner_id, 'owner', false, false, false, updated_at FROM note;
         INSERT INTO notes_membershiplabel (membership_id, label_id)
-        SELECT currval(pg_get_serial_sequence('notes_membership', 'id')), unnest(%s::bigint[]);
+        SELECT {_MEMBERSHIP_ID}, unnest(%s::bigint[]);
         SET CONSTRAINTS ALL IMMEDIATE;
         {_DELIVERIES};
         INSERT INTO config_outgoingevent (key, user_ids, kind, data)
         VALUES (%s, %s, %s, '{{"id":' || {_NOTE_ID} || %s::text);
         {INCREMENT};
         SELECT note_id, {json} FROM notes_membership
-        WHERE id = currval(pg_get_serial_sequence('notes_membership', 'id'))
+        WHERE id = {_MEMBERSHIP_ID}
         """  # noqa: S608
