@@ -58,9 +58,20 @@ def unpack(archive: Path, folder: Path, identity: Path | None = None) -> None:
         return
     try:
         with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
+            # Python before 3.11.4 has no filters, and Debian 12 has 3.11.2: _check_member does not need them.
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)
+            for member in tar:
+                _check_member(member, folder)
+                tar.extract(member, folder)
     except (OSError, tarfile.TarError) as error:
         raise CommandError(f"{archive.name} is not an archive of a backup: {error}") from error
+
+
+def _check_member(member: tarfile.TarInfo, folder: Path) -> None:
+    """Raise TarError unless ``member`` is a file or a folder inside ``folder``."""
+    inside = (folder / member.name).resolve().is_relative_to(folder.resolve())
+    if not inside or not (member.isfile() or member.isdir()):
+        raise tarfile.TarError(f"{member.name} is not a file or folder inside it")
 
 
 def _identities(file: Path | None) -> list[pyrage.x25519.Identity]:
