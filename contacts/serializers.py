@@ -1,19 +1,19 @@
 """What requests may send."""
 
-import json
 from typing import Any
 
+import orjson
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from .files.cells import CELL_LENGTH
 from .files.choice import FIELDS, Choice
 from .files.header import MAX_TITLE
 from .models import NAME_LENGTH
 
 MAX_IDS = 1000
 MAX_ID = 2**63 - 1
-CELL_LENGTH = 32_767  # characters, the limit of a cell of a sheet
 MAX_COLUMNS = 20  # of one field
 MAX_MAPPING = 100_000  # characters of JSON
 
@@ -38,8 +38,8 @@ class MappingField(serializers.Field):
         try:
             if not isinstance(data, str) or len(data) > MAX_MAPPING:
                 raise ValueError
-            mapping = json.loads(data)
-        except (ValueError, RecursionError):
+            mapping = orjson.loads(data)
+        except ValueError:
             mapping = None
         if not isinstance(mapping, dict):
             example = '{"name": "Full name", "email_address": ["E-mail", "Work e-mail"]}'

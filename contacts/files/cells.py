@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 EXACT = 10**15  # a number from here on may have lost digits
+CELL_LENGTH = 32_767  # characters, the limit of spreadsheet programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +29,18 @@ NO_VALUE = Unreadable(
     "The file does not contain the result of this formula. Save it again in a spreadsheet program.",
 )  # fmt: skip
 _UNREADABLE_MESSAGE = "The value of this cell cannot be read."
+_TOO_LONG = f"The cell has more than {CELL_LENGTH:,} characters."
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z", re.ASCII)
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
-def cell_of(kind: str, value: str, strings: list[str]) -> Cell:
+def cell_of(kind: str, value: str, strings: list[Cell]) -> Cell:
     """Return the value of a cell from its type (the attribute ``t``) and the text of its value, which is not empty.
 
     The number format is ignored: a phone number that is shown as a date or as hours is still its digits.
     """
+    if len(value) > CELL_LENGTH:
+        return text_cell(value)
     if kind in ("str", "inlineStr"):
         return unescape(value)
     value = value.strip()
@@ -54,6 +58,13 @@ def cell_of(kind: str, value: str, strings: list[str]) -> Cell:
     elif kind == "e":
         return Unreadable(value, "cell_error", f"The cell contains the error {value[:40]}.")
     return Unreadable(value, "cell_unreadable", _UNREADABLE_MESSAGE)
+
+
+def text_cell(value: str) -> Cell:
+    """Return a cell with the text ``value``. One above ``CELL_LENGTH`` is cut: a few of them could fill the memory."""
+    if len(value) > CELL_LENGTH:
+        return Unreadable(value[:CELL_LENGTH], "cell_unreadable", _TOO_LONG)
+    return unescape(value)
 
 
 def unescape(text: str) -> str:

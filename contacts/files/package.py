@@ -5,7 +5,9 @@ only through this map. Parts that no relationship leads to are never opened.
 """
 
 import errno
+import lzma
 import posixpath
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -37,8 +39,8 @@ def damaged_files() -> Iterator[None]:
     except DefusedXmlException as error:
         raise InvalidSheet("unsafe_file", ENTITIES) from error
     except (
-        zipfile.BadZipFile, zlib.error, ExpatError, ParseError, EOFError, LookupError, NotImplementedError, OSError,
-        RuntimeError, ValueError,
+        zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, ExpatError, ParseError, EOFError, LookupError,
+        NotImplementedError, OSError, OverflowError, RuntimeError, ValueError,
     ) as error:  # fmt: skip
         if _is_out_of_memory(error):
             raise MemoryError from error

@@ -1,6 +1,5 @@
 """Starts the reader process, reads its output, and interprets its exit."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 import orjson
@@ -95,14 +95,17 @@ def _reader(
     }
     # Not multiprocessing: the processes of a Celery worker are daemons, which may not have children of that kind. The
     # environment contains no secrets, in case a file takes control of the process.
-    process = subprocess.Popen(
-        [sys.executable, "-m", "contacts.files.reader", json.dumps(options)],
-        cwd=settings.BASE_DIR,
-        env={name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH") if name in os.environ},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    with TemporaryFile() as file:  # an argument may have 128 kB, which the titles of a mapping can exceed
+        file.write(orjson.dumps(options))
+        file.seek(0)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "contacts.files.reader"],
+            cwd=settings.BASE_DIR,
+            env={name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH") if name in os.environ},
+            stdin=file,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
     try:
         yield _lines(process)
     finally:

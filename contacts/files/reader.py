@@ -1,14 +1,13 @@
 """Reads one file in a process of its own, so that a malicious file can end only this process.
 
-``python -m contacts.files.reader '{"path": …, "after": …, …}'`` limits its own memory and CPU time, checks the file,
-and writes JSON lines to standard output. With the task ``check``: ``{"total": n, "encoding": …}``. With ``rows``:
-chunks of the rows behind row ``after``. With ``preview``: an overview of the file, then chunks of its rows. Then
-``{"end": true}``, or ``{"invalid": code, "detail": …}`` at any point. Without an end the process has died. It does not
-import Django, and its environment contains no secrets.
+``python -m contacts.files.reader`` reads ``{"path": …, "after": …, …}`` from standard input, limits its own memory and
+CPU time, checks the file, and writes JSON lines to standard output. With the task ``check``:
+``{"total": n, "encoding": …}``. With ``rows``: chunks of the rows behind row ``after``. With ``preview``: an overview
+of the file, then chunks of its rows. Then ``{"end": true}``, or ``{"invalid": code, "detail": …}`` at any point.
+Without an end the process has died. It does not import Django, and its environment contains no secrets.
 """
 
 import gc
-import json
 import resource
 import sys
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from .table import NumberedCells, Table, open_table
 from .worksheet import WHOLE_ROW, Cells
 
 NO_ROWS = "The file has a header but no rows."
+MAX_CHUNK = 4_000_000  # characters, besides the last row
 
 
 def main(options: dict[str, Any]) -> None:
@@ -159,15 +159,18 @@ def check_total(total: int, limit: int) -> None:
 
 
 def chunks(header: Header, rows: Iterator[NumberedCells], *, after: int, size: int) -> Iterator[list[AnyRow]]:
-    """Yield the decided rows behind row ``after`` in lists of ``size``."""
+    """Yield the decided rows behind row ``after`` in lists of ``size``, or fewer if their texts are long."""
     chunk: list[AnyRow] = []
+    length = 0
     for number, cells in rows:
         if number <= after:
             continue
-        chunk.append(_decide(header, number, cells))
-        if len(chunk) == size:
+        row = _decide(header, number, cells)
+        chunk.append(row)
+        length += len(row.name) + len(row.phone_number) + len(row.email_address)
+        if len(chunk) == size or length > MAX_CHUNK:
             yield chunk
-            chunk = []
+            chunk, length = [], 0
     if chunk:
         yield chunk
 
@@ -186,4 +189,4 @@ def _decide(header: Header, number: int, cells: Cells) -> AnyRow:
 
 if __name__ == "__main__":
     with suppress(BrokenPipeError):
-        main(json.loads(sys.argv[1]))
+        main(orjson.loads(sys.stdin.buffer.read()))

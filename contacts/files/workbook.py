@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from .cells import Cell
 from .limits import InvalidSheet
 from .package import Package, damaged_files
 from .worksheet import read_shared_strings
@@ -14,7 +15,7 @@ class SheetPart(NamedTuple):
 
     name: str
     part: str
-    strings: list[str]
+    strings: list[Cell]
     names: list[str]
 
 
@@ -40,7 +41,7 @@ def find_sheet(package: Package, name: str = "") -> SheetPart:
         raise InvalidSheet("not_xlsx", "The workbook has no visible sheet with cells.")
     names = list(parts)
     if name and name not in parts:
-        listed = ", ".join(map(repr, names[:20]))
+        listed = ", ".join(repr(each[:60]) for each in names[:20])
         detail = f"The workbook has no visible sheet {name[:60]!r}. Its sheets are: {listed}."
         raise InvalidSheet("unknown_sheet", detail, attr="sheet")
     chosen = name or names[0]
@@ -69,7 +70,7 @@ def _main_part(package: Package) -> str:
     return main
 
 
-def _shared_strings(package: Package, part: str) -> list[str]:
+def _shared_strings(package: Package, part: str) -> list[Cell]:
     if part not in package:
         return []
     with damaged_files(), package.open(part) as stream:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 from xml.parsers import expat
 
-from .cells import NO_VALUE, Cell, cell_of, text_of, unescape
+from .cells import NO_VALUE, Cell, cell_of, text_cell, text_of
 from .limits import InvalidSheet
 from .package import ENTITIES, TOO_LARGE
 
@@ -35,9 +35,9 @@ def _refuse_doctype(*_: Any) -> None:
     raise InvalidSheet("unsafe_file", ENTITIES)
 
 
-def read_shared_strings(stream: IO[bytes]) -> list[str]:
+def read_shared_strings(stream: IO[bytes]) -> list[Cell]:
     """Return the texts of a shared strings part, without their phonetic readings."""
-    strings: list[str] = []
+    strings: list[Cell] = []
     pieces: list[str] = []
     phonetic = False
 
@@ -58,7 +58,7 @@ def read_shared_strings(stream: IO[bytes]) -> list[str]:
         elif name == "rPh":
             phonetic = False
         elif name == "si":
-            strings.append(unescape("".join(pieces)))
+            strings.append(text_cell("".join(pieces)))
             pieces.clear()
         elif ":" in name:
             end(name.rpartition(":")[2])
@@ -68,7 +68,7 @@ def read_shared_strings(stream: IO[bytes]) -> list[str]:
     return strings
 
 
-def read_rows(stream: IO[bytes], strings: list[str], max_text: int) -> Iterator[tuple[int, Cells]]:
+def read_rows(stream: IO[bytes], strings: list[Cell], max_text: int) -> Iterator[tuple[int, Cells]]:
     """Yield the number of each row that has a value, and its cells by column (A is 0).
 
     Row numbers always increase. Raises InvalidSheet if the cells refer to shared texts of more than ``max_text``

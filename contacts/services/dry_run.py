@@ -26,7 +26,7 @@ from .window import Decision, Trial
 
 CHUNK = 5000  # rows
 SHOWN = 20  # rows
-SHOWN_REJECTED = 200  # rows
+SHOWN_REJECTED = 200  # rows, unless their texts are longer than a page
 WAIT = 5  # seconds after which a client may try again
 
 # Each occupies a thread of the web process for seconds, and 35 MB of it for 100,000 rows.
@@ -124,7 +124,7 @@ def _report(overview: process.Overview, chunks: Iterator[list[AnyRow]]) -> DryRu
         overview.sheets, overview.encoding, overview.columns, overview.mapping, overview.problems,
         total_rows=overview.total_rows or 0,
     )  # fmt: skip
-    trial, codes = Trial(), Counter[str]()
+    trial, codes, length = Trial(), Counter[str](), 0
     for rows in chunks:
         decision = trial.decide(rows)
         report.total_rows += len(rows)
@@ -134,7 +134,10 @@ def _report(overview: process.Overview, chunks: Iterator[list[AnyRow]]) -> DryRu
         if len(report.rows) < SHOWN:
             report.rows += _preview_rows(decision)[: SHOWN - len(report.rows)]
         codes.update(row.fault.code for row in decision.rejected)
-        report.rejected_rows += map(_rejected_row, decision.rejected[: SHOWN_REJECTED - len(report.rejected_rows)])
+        for row in decision.rejected[: SHOWN_REJECTED - len(report.rejected_rows)]:
+            length += sum(map(len, (*row[1:4], row.fault.value, row.fault.message)))
+            if length <= settings.PAGE_MAX_BYTES:
+                report.rejected_rows.append(_rejected_row(row))
     report.reasons = [Reason(code, count) for code, count in codes.most_common()]
     return report
 

@@ -158,6 +158,13 @@ def test_a_dry_run_has_a_limit_of_rows_of_its_own(signed_in: Client, settings: A
     assert post(signed_in, xlsx(MIXED[:3])).status_code == 200
 
 
+def test_the_list_of_rejected_rows_has_a_limit_of_bytes(signed_in: Client, settings: Any) -> None:
+    settings.PAGE_MAX_BYTES = 3000
+    report = post(signed_in, xlsx([("x" * 400, f"555{n:04}", "") for n in range(10)])).json()
+    assert (report["rejected"], len(report["rejected_rows"])) == (10, 3)
+    assert report["reasons"] == [{"code": "name_too_long", "rows": 10}]
+
+
 def test_a_dry_run_counts_as_an_upload(signed_in: Client, settings: Any) -> None:
     settings.THROTTLE_UPLOAD = "1/hour"
     assert post(signed_in, xlsx(MIXED)).status_code == 200

@@ -1,6 +1,9 @@
 """Workbooks as real programs write them: every quirk is read, and no row with content is lost."""
 
+import contextlib
 import dataclasses
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.files import reader
+from contacts.files.cells import CELL_LENGTH
 from contacts.files.limits import InvalidSheet, Limits
 from contacts.files.rows import AnyRow, Rejected, Row
 from tests.conftest import Client
@@ -176,6 +180,21 @@ def test_a_workbook_without_a_visible_sheet_is_refused(read: Any, quirks: Quirks
         read(workbook([HEADER, ("Ana", "5551234", "")], quirks))
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_part_is_named_whatever_its_compression(read: Any, method: int) -> None:
+    buffer = io.BytesIO()
+    source = zipfile.ZipFile(io.BytesIO(workbook([HEADER, ("Ana", "5551234", "")])))
+    with zipfile.ZipFile(buffer, "w", method) as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+    content = buffer.getvalue()
+    assert read(content)[0] == 1
+    for place in range(60, len(content), 40):
+        damaged = content[:place] + bytes(byte ^ 0x55 for byte in content[place : place + 30]) + content[place + 30 :]
+        with contextlib.suppress(InvalidSheet):  # and no other exception
+            read(damaged)
+
+
 def test_shared_texts_count_for_the_size_limit_at_each_use(read: Any) -> None:
     rows = [HEADER, ("x" * 10_000, "5551234", ""), *[(Value(kind="s", value="3"), "5551234", "")] * 3]
     content = workbook(rows, Quirks(strings="shared"))
@@ -183,6 +202,25 @@ def test_shared_texts_count_for_the_size_limit_at_each_use(read: Any) -> None:
     with pytest.raises(InvalidSheet) as caught:
         read(content, dataclasses.replace(LIMITS, max_unzipped=39_000))
     assert caught.value.code == "unsafe_file"
+
+
+@pytest.mark.parametrize("strings", ["inline", "shared", "rich", "str"])
+def test_a_text_longer_than_a_cell_can_be_rejects_its_row_and_is_cut(read: Any, strings: str) -> None:
+    rows = [("Ana", "5551234", ""), ("x" * 40_000, "5551235", ""), ("", " " * 40_000 + "5551236", "b@example.com")]
+    _, found = read(workbook([HEADER, *rows], Quirks(strings=strings)))
+    assert [getattr(row, "fault", None) and row.fault.code for row in found] == [
+        None, "cell_unreadable", "cell_unreadable",
+    ]  # fmt: skip
+    assert max(len(text) for row in found for text in row[1:4]) == CELL_LENGTH
+
+
+def test_a_chunk_ends_at_a_number_of_characters_too(tmp_path: Path) -> None:
+    path = tmp_path / "sheet"
+    path.write_bytes(workbook([HEADER, *[("x" * 30_000, f"5551{n:03}", "") for n in range(300)]]))
+    with reader.open_sheet(str(path), LIMITS) as (header, rows):
+        chunks = list(reader.chunks(header, rows, after=0, size=5000))
+    assert [row.row for chunk in chunks for row in chunk] == list(range(2, 302))
+    assert len(chunks) == 3
 
 
 def test_more_rows_than_allowed_are_refused(read: Any) -> None:
