@@ -16,7 +16,7 @@ MAX_REREAD = 100_000_000  # characters read a second time after quotation marks 
 # Ctrl-Z ended files under DOS; programs that write in blocks, and interrupted copies, leave NULs at the end.
 END_OF_FILE = "\x00\x1a"
 BLANK = f' \t\r\n"{"".join(DELIMITERS)}{END_OF_FILE}'  # a line of these has no values
-SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[;,\t|]*\s*', re.IGNORECASE | re.DOTALL)
+SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n\x00]?)"?[;,\t|]*\s*', re.IGNORECASE)  # the sign may be missing
 
 csv.field_size_limit(MAX_LINE + MAX_ROW)  # rows are limited here, and with a message of our own
 

@@ -150,6 +150,12 @@ def test_a_separator_line_and_escaped_formulas_are_understood(read: Any) -> None
     assert row == Row(2, "=Ana", "+37491123456", "", "37491123456", "")
 
 
+@pytest.mark.parametrize("line", [b"sep=\r\n", b"sep=\n", b'sep="\n', b'"sep="\r\n', b"sep=;;;\r\n"])
+def test_a_separator_line_without_a_sign_is_skipped(read: Any, line: bytes) -> None:
+    content = PLAIN.replace(b",", b";") if b";" in line else PLAIN
+    assert read(line + content) == read(PLAIN)
+
+
 def post(client: Client, content: bytes, name: str = "contacts.csv", **fields: Any) -> Any:
     data = {"file": upload_of(content, name)} | fields
     return client.post(f"{URL}uploads/", data, format="multipart")
@@ -179,6 +185,8 @@ def test_a_mapping_joins_names_and_takes_the_first_value_of_the_others(signed_in
         ('{"phone_number": "Mobile", "nickname": "First"}', "mapping.nickname", "invalid"),
         ('{"phone_number": 5}', "mapping.phone_number", "invalid"),
         ('{"phone_number": []}', "mapping.phone_number", "invalid"),
+        ('{"phone_number": "Mobile", "\\ud800": "First"}', "mapping", "invalid"),
+        ('{"phone_number": "\\udc00"}', "mapping", "invalid"),
         ('{"phone_number": ""}', "mapping.phone_number", "invalid"),
         ('{"phone_number": "Fax"}', "mapping.phone_number", "unknown_column"),
         ('{"phone_number": "Mobile", "email_address": "Mobile"}', "mapping.email_address", "column_used_twice"),
@@ -191,6 +199,15 @@ def test_an_invalid_mapping_names_the_field(signed_in: Client, mapping: str, att
     assert answer.status_code == 400
     assert [(error["attr"], error["code"]) for error in answer.json()["errors"]] == [(attr, code)]
     assert not FileMetadata.objects.exists()
+
+
+def test_a_mapping_of_the_longest_titles_is_used(signed_in: Client) -> None:
+    titles = [f"{n:03}".ljust(500, "ä") for n in range(60)]
+    fields = {"name": titles[:20], "phone_number": titles[20:40], "email_address": titles[40:]}
+    mapping = json.dumps(fields, ensure_ascii=False)
+    content = f"{','.join(titles)}\n{'Ana' + ',' * 20}5551234{',' * 39}\n".encode()
+    assert post(signed_in, content, mapping=mapping, dry_run="true").json()["accepted"] == 1
+    assert post(signed_in, content, mapping=mapping).status_code == 202
 
 
 def book_of_two_sheets() -> bytes:
