@@ -51,6 +51,13 @@ def test_the_header_may_be_spelled_in_any_way(send: Send, header: str) -> None:
     assert send(f"{header}\n{ROW}\n".encode())["created"] == 1
 
 
+def test_a_nul_in_the_header_is_shown(send: Send) -> None:
+    run = send(f"{HEADER};Col\x00our\n{ROW};x\n".encode())
+    assert run["status"] == "failed"
+    assert "The column “Col␀our” is unknown." in run["error"]
+    assert [(error["code"], error["value"]) for error in run["errors"]] == [("unknown_column", "Col␀our")]
+
+
 def test_every_missing_unknown_or_repeated_column_is_named(send: Send) -> None:
     header = HEADER.replace("STEEPL", "Colour").replace("Macrotrend", "Mega trend")
     run = send(f"{header}\n{ROW}\n".encode())
@@ -107,6 +114,13 @@ def test_a_wrong_encoding_is_reported_with_its_line(send: Send) -> None:
     assert run["errors"][0]["line"] == 5
     assert "Café" in run["errors"][0]["value"]
     assert not Trend.objects.exists()
+
+
+def test_a_dry_run_lists_the_same_errors_as_the_import(send: Send) -> None:
+    content = f"{HEADER}{valid_rows(30)}\nAI;A;x\x00;;;;Low;S;y;z\nAI;A;{'x' * 100_000};;;;Low;S;y;z\n".encode()
+    run = send(content)
+    assert [len(error["value"]) for error in run["errors"]] == [2, 200]
+    assert send(content, dry_run=True)["errors"] == run["errors"]
 
 
 INVALID = [

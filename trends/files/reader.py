@@ -149,8 +149,8 @@ def _column_places(header: list[str]) -> tuple[list[int], list[int]]:
             if places:
                 unnamed.append(place)
         elif name is None:
-            message = f"The column “{heading.strip()[:100]}” is unknown."
-            problems.append(Problem(1, "", heading.strip(), "unknown_column", message))
+            shown = heading.strip().replace("\x00", "\N{SYMBOL FOR NULL}")  # Postgres stores no NUL
+            problems.append(Problem(1, "", shown, "unknown_column", f"The column “{shown[:100]}” is unknown."))
         elif name in places:
             message = f"The column “{HEADINGS[name]}” is repeated."
             problems.append(Problem(1, name, heading, "repeated_column", message))

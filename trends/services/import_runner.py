@@ -159,7 +159,7 @@ def _store_problems(run: ImportRun, problems: list[Problem]) -> None:
                 run=run,
                 line=problem.line,
                 column=problem.column,
-                value=problem.value[:200].replace("\x00", "\N{SYMBOL FOR NULL}"),  # Postgres stores no NUL
+                value=stored_value(problem.value),
                 code=problem.code,
                 message=problem.message[:300],
             )
@@ -167,6 +167,11 @@ def _store_problems(run: ImportRun, problems: list[Problem]) -> None:
         ),
         batch_size=1_000,
     )
+
+
+def stored_value(value: str) -> str:
+    """Return the beginning of an invalid value; Postgres stores no NUL."""
+    return value[:200].replace("\x00", "\N{SYMBOL FOR NULL}")
 
 
 def _quarantine(

@@ -21,7 +21,7 @@ from ..files.lines import Unreadable
 from ..files.loading import count_new_rows, encode_rows
 from ..files.reader import CSVReader
 from ..models import ImportRun, InboxFile
-from .import_runner import clear_work_folder, import_waiting, rejection
+from .import_runner import clear_work_folder, import_waiting, rejection, stored_value
 from .updating import Stored, UpdatedTrend, count_rows
 
 MAX_LISTED = 1_000  # problems of a dry run
@@ -105,10 +105,10 @@ def check_file(*, file: File, mode: str = ImportRun.Mode.ADD, listed: int = 0) -
                 encode_rows(batch.rows, rows)
                 report.total_rows += len(batch.rows) + batch.rejected
                 report.rejected += batch.rejected
-                report.row_errors += batch.problems[: MAX_LISTED - len(report.row_errors)]
+                report.row_errors += _listed(batch.problems[: MAX_LISTED - len(report.row_errors)])
         except Unreadable as unreadable:
             report.total_rows = report.rejected = 0
-            report.error, report.row_errors = str(unreadable), unreadable.problems[:MAX_LISTED]
+            report.error, report.row_errors = str(unreadable), _listed(unreadable.problems[:MAX_LISTED])
             return report
         report.error = rejection(total_rows=report.total_rows, rejected=report.rejected)
         if not report.error:
@@ -121,6 +121,11 @@ def check_file(*, file: File, mode: str = ImportRun.Mode.ADD, listed: int = 0) -
             report.created_trends, report.updated_trends = stored.created_trends, stored.updated_trends
             report.duplicates = report.total_rows - report.rejected - report.created - report.updated
     return report
+
+
+def _listed(problems: list[Problem]) -> list[Problem]:
+    """Return ``problems`` with their values as they are stored: a value may be as long as the file."""
+    return [problem._replace(value=stored_value(problem.value)) for problem in problems]
 
 
 def import_watched_folder() -> int:
