@@ -47,6 +47,9 @@ def read_batch(archive: zipfile.ZipFile, entries: Iterable[zipfile.ZipInfo], max
 
 
 def problem(file: str, code: str, detail: str) -> dict[str, str]:
-    """Return one entry of an import's ``problems``."""
-    printable = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in file)
-    return {"file": printable[-200:], "code": code, "detail": detail}
+    """Return one entry of an import's ``problems``. A file's name, and parts of ``detail``, are from the archive."""
+    return {"file": _printable(file)[-200:], "code": code, "detail": _printable(detail)}
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -303,6 +303,13 @@ def test_what_is_left_out_of_a_note_is_a_problem_but_no_error(import_all: Callab
     }  # fmt: skip
 
 
+def test_texts_of_an_archive_in_a_problem_can_be_stored(import_all: Callable[[Any], dict[str, Any]]) -> None:
+    note = '{"title": "m", "isTrashed": false, "attachments": [{"mimetype": "image/\\ud800\\u0000"}]}'
+    report = import_all({"Keep/m.json": note})
+    assert (report["status"], report["created"]) == ("completed", 1)
+    assert "(image/\ufffd\ufffd)" in report["problems"][0]["detail"]
+
+
 def test_files_of_other_products_and_media_are_ignored(import_all: Callable[[Any], dict[str, Any]]) -> None:
     report = import_all({
         "Takeout/Google Keep/a.json": keep_note(title="a"), "Takeout/Google Keep/a.heic": b"x",
