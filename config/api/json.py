@@ -1,6 +1,7 @@
 """JSON request parser and response renderer: strict syntax, limited nesting and size."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -14,9 +15,11 @@ from rest_framework.renderers import BaseRenderer
 from config.json import dumps
 from config.text import MAX_MARKS, has_long_mark_run
 
+MAX_DEPTH = 100  # arrays and objects inside each other
+
 
 class JSONParser(BaseParser):
-    """Parse JSON; NaN, lone surrogates and nesting beyond 1,024 levels are 400 with their position.
+    """Parse JSON; NaN, lone surrogates and nesting beyond ``MAX_DEPTH`` levels are 400.
 
     A text with a long run of combining marks is 400 ``too_many_marks``, before anything normalizes it.
 
@@ -35,10 +38,22 @@ class JSONParser(BaseParser):
             data = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise ParseError(f"Invalid JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
+        if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+            _refuse_deep_nesting(data)
         # Marks are not ASCII, but an ASCII body can escape them.
         if not body.isascii() or b"\\u" in body:
             _refuse_long_mark_runs(data)
         return data
+
+
+def _refuse_deep_nesting(data: Any) -> None:
+    """Refuse what Python's ``str`` and recursive functions cannot process."""
+    level = [data]
+    for _ in range(MAX_DEPTH + 1):
+        nested = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, (dict, list)))
+        level = list(chain.from_iterable(nested))
+    if level:
+        raise ParseError(f"Invalid JSON: more than {MAX_DEPTH} levels of nesting.")
 
 
 def _refuse_long_mark_runs(data: Any) -> None:
