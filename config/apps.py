@@ -20,10 +20,11 @@ class ConfigConfig(AppConfig):
         import_module("config.webhooks.models")
 
     def ready(self) -> None:
-        from .http import health, task_metrics
+        from .http import content_type, health, task_metrics
         from .jobs import liveness, schedule
 
         health.report_worker_heartbeats()
         task_metrics.count_in_this_process()
         liveness.install()
+        content_type.install()
         post_migrate.connect(schedule.install, sender=self)

@@ -26,6 +26,8 @@ from django.core.wsgi import get_wsgi_application
 from config.client_ip import client_ip, network
 from config.logs import sane_request_id
 
+from .content_type import problem_with
+
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -185,6 +187,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     request: Any = SimpleNamespace(META=meta)
     body = Body(spool, network(client_ip(request)))
     try:
+        if problem := problem_with(meta.get("CONTENT_TYPE", "")):
+            raise Refused(400, "parse_error", problem)
         if _has_body(meta) and not _is_too_large(meta):  # Django answers those by their length alone
             await body.receive(receive)
         meta["wsgi.input"] = body.file

@@ -157,6 +157,13 @@ def test_unknown_members_are_found_in_nested_objects() -> None:
     assert list(unknown_members(data, members)) == ["items.1.txt", "x"]
 
 
+@pytest.mark.parametrize("path", ["contacts/uploads/", "notes/import/", "trends/imports/"])
+def test_a_part_with_a_malformed_header_is_ignored(admin: Client, path: str) -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"; a*0=b; a*=c\r\n\r\nName\r\n--b--\r\n'
+    response = admin.post(f"/api/v1/{path}", part, content_type="multipart/form-data; boundary=b")
+    assert (response.status_code, codes(response)) == (400, {"file": "required"})
+
+
 class TestNotes:
     @pytest.fixture
     def note(self, signed_in: Client) -> dict[str, Any]:

@@ -72,6 +72,25 @@ def test_a_body_in_parts_reaches_django_as_one() -> None:
     assert (buffering.spool.size, dict(buffering.spool.files)) == (0, {})
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "application/json; charset*=nothing''x", "text/plain; a*0=b; a*=c", "application/json; charset=base64",
+        "text/plain; charset=undefined", "multipart/form-data; boundary=b; charset=utf-16",
+        "text/plain; charset=unicode_escape",
+    ],
+)  # fmt: skip
+def test_a_content_type_that_django_cannot_use_is_400(value: str) -> None:
+    status, _, body = request("/echo/x/?a=%41", b"{}", headers={"content-type": value})
+    assert (status, json.loads(body)["errors"][0]["code"]) == (400, "parse_error")
+
+
+@pytest.mark.parametrize("charset", ["ISO-8859-1", "utf8mb4", '"UTF-8"'])
+def test_a_content_type_with_a_charset_like_ascii_is_accepted(charset: str) -> None:
+    headers = {"content-type": f"application/json; charset={charset}"}
+    assert request("/echo/x/?a=%41", b"{}", headers=headers)[0] == 200
+
+
 def test_the_path_is_decoded_and_the_query_is_not() -> None:
     _, _, body = request("/echo/%C3%A9%20x/?q=%C3%A9")
     assert json.loads(body)["PATH_INFO"] == "/echo/é x/"
