@@ -4,6 +4,7 @@ WORKBOOKS names a folder with the files; CONTRIBUTING.md says where such files a
 repository since their licences differ.
 """
 
+import json
 import os
 import time
 from collections import Counter
@@ -12,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from accounts.models import User
+from contacts.files.header import key_of
 from contacts.services.importing import import_due
 from tests.conftest import Client
 
-from .conftest import URL, Send, code_of
+from .conftest import URL, code_of
 from .workbooks import upload_of
 
 SECONDS = 5 * float(os.environ.get("SLOWER", "1"))
@@ -27,7 +30,7 @@ FOLDER = os.environ.get("WORKBOOKS", "")
 @pytest.mark.django_db
 @pytest.mark.skipif(not FOLDER, reason="WORKBOOKS names no folder with workbooks (see CONTRIBUTING.md)")
 def test_workbooks_of_other_projects_get_an_answer_in_time(
-    signed_in: Client, send: Send, capsys: pytest.CaptureFixture[str]
+    api: Client, user: User, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcomes: Counter[str] = Counter()
     faults: list[str] = []
@@ -35,14 +38,17 @@ def test_workbooks_of_other_projects_get_an_answer_in_time(
     files = sorted(path for path in Path(FOLDER).rglob("*") if path.is_file())
     for path in files:
         content = path.read_bytes()
+        client = api.as_user(user)  # an access token expires after ten minutes
         dry_run = {"file": upload_of(content, path.name), "dry_run": "true"}
         began = time.monotonic()
-        tried = signed_in.post(f"{URL}uploads/", dry_run, format="multipart")
+        tried = client.post(f"{URL}uploads/", dry_run, format="multipart")
         middle = time.monotonic()
-        answer = send(signed_in, content, name=path.name)
+        upload = {"file": upload_of(content, path.name), **mapping_of(tried)}
+        answer = client.post(f"{URL}uploads/", upload, format="multipart")
         ended = time.monotonic()
         slowest = max(slowest, (middle - began, path.name), (ended - middle, path.name))
-        if max(middle - began, ended - middle) > SECONDS or max(tried.status_code, answer.status_code) >= 500:
+        statuses = {tried.status_code, answer.status_code}
+        if max(middle - began, ended - middle) > SECONDS or not statuses <= {200, 202, 400}:
             faults.append(
                 f"{path}: {tried.status_code} in {middle - began:.1f} s, {answer.status_code} in {ended - middle:.1f} s"
             )
@@ -50,7 +56,7 @@ def test_workbooks_of_other_projects_get_an_answer_in_time(
         outcomes[f"upload: {outcome_of(answer)}"] += 1
         if answer.status_code == 202:
             import_due()
-            upload = signed_in.get(f"{URL}uploads/{answer.json()['id']}/").json()
+            upload = client.get(f"{URL}uploads/{answer.json()['id']}/").json()
             if upload["status"] != "done" or upload["total_rows"] != sum(
                 map(upload.get, ("accepted", "deferred", "rejected"))
             ):
@@ -60,6 +66,15 @@ def test_workbooks_of_other_projects_get_an_answer_in_time(
         print(*(f"{number:6} {outcome}" for outcome, number in sorted(outcomes.items())), sep="\n")
     assert files
     assert faults == []
+
+
+def mapping_of(report: Any) -> dict[str, str]:
+    """Return a mapping of the first columns that a dry run has found, so that the rows of any file are imported."""
+    columns = report.json()["columns"] if report.status_code == 200 else []
+    keys = Counter(map(key_of, columns))
+    titles = [title for title in columns if keys[key_of(title)] == 1 and title.strip()][:3]
+    fields = dict(zip(("phone_number", "email_address", "name"), titles, strict=False))
+    return {"mapping": json.dumps(fields)} if fields else {}
 
 
 def outcome_of(answer: Any) -> str:
