@@ -57,6 +57,13 @@ def test_the_page_of_a_failed_mail_shows_the_reason(admin_client: Client) -> Non
     assert "<template>" not in page, "browsers hide the content of a template element"
 
 
+def test_lists_say_yes_and_no_in_words(admin_client: Client) -> None:
+    UserFactory()  # who is not staff
+    page = admin_client.get("/admin/accounts/user/").content.decode()
+    assert '<span class="dash-bool">Yes</span>' in page
+    assert '<span class="dash-bool">No</span>' in page
+
+
 def test_no_list_fails_for_an_invalid_query_string(admin_client: Client) -> None:
     for model in admin.site._registry:
         path = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
