@@ -19,8 +19,9 @@ from config.ops.launcher import StartError
 
 from . import private_servers
 
-# Tests that start processes, browsers or servers take most of the time; --quick leaves them out.
-SLOW_FOLDERS = ("browser", "e2e", "faults", "launcher")
+# Tests that start processes, browsers or servers, and those that call every route (tests/api) take most of the time;
+# --quick leaves them out.
+SLOW_FOLDERS = ("api", "browser", "e2e", "faults", "launcher")
 SLOW_FIXTURES = {
     "start_process", "start_worker", "worker", "s3_server", "s3", "events_process", "live_server", "transactional_db",
 }  # fmt: skip
@@ -31,7 +32,9 @@ _home: tempfile.TemporaryDirectory | None = None
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("atrium")
-    group.addoption("--quick", action="store_true", help="leave out tests that start processes, servers or browsers")
+    group.addoption(
+        "--quick", action="store_true", help="leave out tests that start processes, servers or browsers, and tests/api"
+    )
     group.addoption("--all", action="store_true", dest="all_tests", help="run the tests marked slow, too")
 
 
@@ -39,7 +42,7 @@ def pytest_report_header(config: pytest.Config) -> str:
     if config.getoption("all_tests"):
         return "tests: all"
     if config.getoption("quick"):
-        return "tests: quick ones only; without --quick those with processes, servers and browsers run too"
+        return "tests: quick ones only; without --quick those with processes, servers, browsers and every route run too"
     return "tests: all except those marked slow; --all runs these too, --quick fewer"
 
 
