@@ -162,18 +162,3 @@ def test_a_broadcast_read_before_its_receipts_exist_does_not_stay_unread(
     assert broadcasts.fan_out_broadcasts() == 1
     wait_until(lambda: MessageRecipient.objects.filter(recipient=bob, read_at__isnull=False).exists(), timeout=10)
     expect(conversation(page, "Everyone online")).not_to_contain_text("unread")
-
-
-def test_a_broadcast_is_counted_once_before_and_after_its_receipts_exist(
-    events: Popen, browse: Browse, ada: User, bob: User
-) -> None:
-    page = browse("/messager/", user=bob)
-    wait_until(lambda: bob.pk in presence.online_ids())
-    broadcasts.send_broadcast(sender=ada, body="Once")
-    expect(conversation(page, "Everyone online")).to_contain_text("1 unread message")
-    assert broadcasts.fan_out_broadcasts() == 1
-    broadcasts.send_broadcast(sender=ada, body="Twice")
-    expect(conversation(page, "Everyone online")).to_contain_text("2 unread messages")
-    assert broadcasts.fan_out_broadcasts() == 1
-    page.reload()
-    expect(conversation(page, "Everyone online")).to_contain_text("2 unread messages")
