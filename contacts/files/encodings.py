@@ -33,11 +33,23 @@ def detect_encoding(file: BinaryIO) -> str:
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding
-    if encoding := _utf16_without_mark(head):
+    if encoding := _utf32_without_mark(head) or _utf16_without_mark(head):
         return encoding
     if not head or head.translate(None, _CONTROLS) != head:
         return ""
     return "utf-8" if _is_utf8(file) else _detect_legacy(file)
+
+
+def _utf32_without_mark(head: bytes) -> str:
+    """Recognise UTF-32: no character has more than 21 bits, and those of a header are no NUL."""
+    sample = head[:200]
+    for high, encoding in ((3, "utf-32-le"), (0, "utf-32-be")):
+        if len(sample) >= 16 and not any(sample[high::4]) and max(sample[abs(high - 1) :: 4]) <= 16:
+            try:
+                return encoding if "\x00" not in sample[: len(sample) // 4 * 4].decode(encoding) else ""
+            except UnicodeDecodeError:
+                continue
+    return ""
 
 
 def _utf16_without_mark(head: bytes) -> str:

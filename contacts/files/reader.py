@@ -25,6 +25,7 @@ from .table import NumberedCells, Table, open_table
 from .worksheet import WHOLE_ROW, Cells
 
 NO_ROWS = "The file has a header but no rows."
+NO_MAPPED_ROWS = "No row has a value in the columns of the mapping."
 MAX_CHUNK = 4_000_000  # characters, besides the last row
 
 
@@ -37,7 +38,8 @@ def main(options: dict[str, Any]) -> None:
         with open_table(options["path"], limits, choice) as table:
             if options["task"] == "check":
                 _, rows = find_rows(table, choice)
-                write({"total": count(rows, limits.max_rows), "encoding": table.encoding})
+                nothing = NO_ROWS if choice.mapping is None else NO_MAPPED_ROWS
+                write({"total": count(rows, limits.max_rows, nothing), "encoding": table.encoding})
             elif options["task"] == "rows":
                 header, rows = find_rows(table, choice)
                 for chunk in chunks(header, rows, after=options["after"], size=options["chunk"]):
@@ -108,13 +110,23 @@ def preview(table: Table, choice: Choice, limits: Limits, size: int) -> None:
     })  # fmt: skip
     if header is None:
         return
-    rows = ((number, cells) for number, cells in table.rows if header.has_content(cells))
-    read = 0
-    for chunk in chunks(header, rows, after=0, size=size):
+    others = read = 0
+
+    def with_content() -> Iterator[NumberedCells]:
+        nonlocal others
+        for number, cells in table.rows:
+            if header.has_content(cells):
+                yield number, cells
+            else:
+                others += any(map(has_content, cells.values()))
+
+    for chunk in chunks(header, with_content(), after=0, size=size):
         read += len(chunk)
         check_total(read, limits.max_rows)
         write(chunk)
-    if not read:
+    if not read and choice.mapping is not None:
+        raise InvalidSheet("bad_header", NO_MAPPED_ROWS)
+    if not read and not others:  # otherwise the guess was wrong, and the columns are shown to choose from
         raise InvalidSheet("bad_header", NO_ROWS)
 
 
@@ -143,13 +155,13 @@ def _header_or_guess(
     return read_header(titles, sheet, {field: [title] for field, title in guess.items()}), guess, problems
 
 
-def count(rows: Iterator[NumberedCells], limit: int) -> int:
-    """Return the number of rows; raises InvalidSheet if there is none, or more than ``limit``."""
+def count(rows: Iterator[NumberedCells], limit: int, nothing: str = NO_ROWS) -> int:
+    """Return the number of rows; raises InvalidSheet if there is none (``nothing``), or more than ``limit``."""
     total = 0
     for total, _ in enumerate(rows, 1):
         check_total(total, limit)
     if not total:
-        raise InvalidSheet("bad_header", NO_ROWS)
+        raise InvalidSheet("bad_header", nothing)
     return total
 
 

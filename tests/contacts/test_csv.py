@@ -66,7 +66,9 @@ def test_a_workbook_is_imported_whatever_its_name(signed_in: Client, imported: S
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+)
 def test_the_delimiter_and_unicode_encodings_are_detected(read: Any, delimiter: str, encoding: str) -> None:
     lines = [HEADER, ("Jürgen 王", "5551234", ""), ("", "", "b@example.com")]
     content = "\n".join(delimiter.join(line) for line in lines).encode(encoding)

@@ -118,6 +118,16 @@ def test_the_columns_of_common_exports_are_guessed(program: str) -> None:
     assert tuple(guess_mapping(header.split(",")).values()) == expected
 
 
+def test_columns_are_shown_if_the_guessed_ones_are_empty(signed_in: Client) -> None:
+    content = xlsx([("Ana", "", "5551234")], header=("Name 1", "Phone", "Direct"))
+    report = post(signed_in, content).json()
+    assert (report["total_rows"], report["columns"]) == (0, ["Name 1", "Phone", "Direct"])
+    answer = post(signed_in, content, mapping=json.dumps({"phone_number": "Phone"}))
+    assert answer.json()["errors"][0]["detail"] == "No row has a value in the columns of the mapping."
+    upload = post(signed_in, content, query="", mapping=json.dumps({"phone_number": "Phone"}))
+    assert upload.json()["errors"] == answer.json()["errors"]
+
+
 def test_a_title_that_occurs_twice_is_not_guessed() -> None:
     assert guess_mapping(["Email", "E-Mail", "Work Email"]) == {"email_address": "Work Email"}
 
