@@ -40,6 +40,7 @@ CHUNK = 65_536  # bytes
 LARGE_PER_CLIENT = 8  # bodies above MEMORY that one client sends at the same time
 # The largest body: the largest file, and its multipart frame.
 MAX_BODY = 2_000_000 + max(settings.NOTES_IMPORT_MAX_MB * 2**20, settings.TRENDS_MAX_UPLOAD, settings.CONTACT_MAX_BYTES)
+MAX_DIGITS = 18  # of a Content-Length that fits into 64 bits
 WAITING = 2000  # requests that are received and wait for a thread
 FOLDER = str(settings.ATRIUM_HOME / "tmp")
 
@@ -189,6 +190,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     try:
         if problem := problem_with(meta.get("CONTENT_TYPE", "")):
             raise Refused(400, "parse_error", problem)
+        if len(meta.get("CONTENT_LENGTH", "")) > MAX_DIGITS:  # Django's own checks would fail
+            raise Refused(413, "payload_too_large", f"The request body is larger than {MAX_BODY:,} bytes.")
         if _has_body(meta) and not _is_too_large(meta):  # Django answers those by their length alone
             await body.receive(receive)
         meta["wsgi.input"] = body.file

@@ -91,6 +91,12 @@ def test_a_content_type_with_a_charset_like_ascii_is_accepted(charset: str) -> N
     assert request("/echo/x/?a=%41", b"{}", headers=headers)[0] == 200
 
 
+@pytest.mark.parametrize("digits", [19, 30, 5000])
+def test_a_length_of_more_than_64_bits_is_413(digits: int) -> None:
+    status, _, body = request("/echo/x/", b"{}", headers={"content-length": "9" * digits})
+    assert (status, json.loads(body)["errors"][0]["code"]) == (413, "payload_too_large")
+
+
 def test_the_path_is_decoded_and_the_query_is_not() -> None:
     _, _, body = request("/echo/%C3%A9%20x/?q=%C3%A9")
     assert json.loads(body)["PATH_INFO"] == "/echo/é x/"
