@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ..faults.conftest import build_stack, stack  # noqa: F401
+from ..faults.conftest import build_stack, migrated_database, stack  # noqa: F401
 from ..faults.stack import Stack
 
 CHECKS = (
