@@ -124,10 +124,11 @@ def check_beat() -> str:
 
 
 def check_stuck_rows() -> str:
-    stuck = {model._meta.verbose_name: model.objects.stuck()[:10_000].count() for model in job_tables()}
-    if any(stuck.values()):
-        raise RuntimeError(", ".join(f"{count} {name}" for name, count in stuck.items() if count))
-    return f"none in {len(stuck)} job tables"
+    tables = job_tables()
+    counts = [(model, model.objects.stuck().order_by()[:10_000].count()) for model in tables]
+    if stuck := [_counted(model, count) for model, count in counts if count]:
+        raise RuntimeError(", ".join(stuck))
+    return f"none in {len(tables)} job tables"
 
 
 def check_failed_rows() -> str:
@@ -142,9 +143,13 @@ def _failed_since(since: datetime) -> tuple[str, str]:
     """Count failed rows by table: those for the operator, and those that users were notified of."""
     counts: dict[bool, list[str]] = {False: [], True: []}
     for model in job_tables():
-        if count := model._base_manager.filter(failed_at__gt=since)[:10_000].count():
-            counts[model.reports_to_user].append(f"{count} {model._meta.verbose_name}")
+        if count := model._base_manager.filter(failed_at__gt=since).order_by()[:10_000].count():
+            counts[model.reports_to_user].append(_counted(model, count))
     return ", ".join(counts[False]), ", ".join(counts[True])
+
+
+def _counted(model: Any, count: int) -> str:
+    return f"{count} {model._meta.verbose_name if count == 1 else model._meta.verbose_name_plural}"
 
 
 def check_blank_texts() -> str:

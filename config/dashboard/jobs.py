@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.text import capfirst
 
@@ -14,6 +14,7 @@ from config.models import DismissedJob
 
 LISTED = 50  # rows in "Needs attention"
 LISTED_DAYS = 30  # failed rows are listed for so long
+MAX_FAILED = 1_000  # rows of a table that are read to find those that were not dismissed
 MANY = 10_000  # counts stop here
 
 
@@ -74,16 +75,28 @@ def problems(user: Any) -> tuple[list[Problem], bool]:
     oldest = timezone.now() - timedelta(days=LISTED_DAYS)
     for model in visible_to(user):
         may_change = user.has_perm(permission(model, "change"))
-        dismissed = DismissedJob.objects.filter(
-            table=model._meta.label_lower, row=OuterRef("pk"), at__gte=OuterRef("failed_at")
-        )
-        failed = model._base_manager.filter(failed_at__gt=oldest).exclude(Exists(dismissed)).order_by("-failed_at")
-        found += [Problem(model, row, "failed", row.failed_at, may_change) for row in failed[: LISTED + 1]]
+        found += [Problem(model, row, "failed", row.failed_at, may_change) for row in _failed(model, oldest)]
+        # First their keys, from an index: not every table has one in this order.
         stuck = model.objects.stuck().order_by("due_at")
-        found += [Problem(model, row, "stuck", row.due_at, may_change) for row in stuck[: LISTED + 1]]
+        if keys := list(stuck.values_list("pk", flat=True)[: LISTED + 1]):
+            found += [Problem(model, row, "stuck", row.due_at, may_change) for row in stuck.filter(pk__in=keys)]
     found.sort(key=lambda each: each.since, reverse=True)
     found.sort(key=lambda each: each.model.reports_to_user and each.state == "failed")
     return found[:LISTED], len(found) > LISTED
+
+
+def _failed(model: Any, oldest: datetime) -> list[Any]:
+    """Return the newest failed rows that were not dismissed, of the newest ``MAX_FAILED``."""
+    newest = model._base_manager.filter(failed_at__gt=oldest).order_by("-failed_at")
+    failed_at = dict(newest.values_list("pk", "failed_at")[:MAX_FAILED])
+    if not failed_at:
+        return []
+    # Not as a condition of the query: Postgres would read all dismissals.
+    dismissals = DismissedJob.objects.filter(table=model._meta.label_lower, row__in=list(failed_at)).order_by()
+    for pk, at in dismissals.values_list("row", "at"):
+        if at >= failed_at[pk]:
+            del failed_at[pk]
+    return list(newest.filter(pk__in=list(failed_at)[: LISTED + 1]))
 
 
 @dataclass(frozen=True)
@@ -111,11 +124,11 @@ def queues(user: Any) -> list[Queue]:
 
 def _queue(model: Any) -> Queue:
     due = model._base_manager.filter(done_at=None, failed_at=None, due_at__lte=timezone.now())
-    newest = model._base_manager.order_by("-pk").values_list("done_at", flat=True)[:MANY]
-    hour_ago = timezone.now() - timedelta(hours=1)
+    newest = model._base_manager.order_by("-pk")[:MANY]
+    done = Q(done_at__gt=timezone.now() - timedelta(hours=1))
     return Queue(
         name=str(capfirst(model._meta.verbose_name_plural)),
         waiting=due.order_by()[: MANY + 1].count(),
         oldest=due.order_by("due_at").values_list("due_at", flat=True).first(),
-        done=sum(done_at is not None and done_at > hour_ago for done_at in newest),
+        done=newest.aggregate(count=Count("pk", filter=done))["count"],
     )

@@ -1,5 +1,6 @@
 """The staff dashboard in a browser: live parts, the drop zone, accessibility, and its weight."""
 
+import gzip
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -59,6 +60,23 @@ def test_the_dashboard_is_accessible(browse: Callable, transactional_db: None, s
     page.screenshot(path=PICTURES / f"dashboard-{state}-{'dark' if dark else 'light'}.png", full_page=True)
     assert findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_page_with_everything_that_it_loads_weighs_less_than_300_kb(
+    browse: Callable, transactional_db: None
+) -> None:
+    """As the front process sends it to a browser with an empty cache: fonts as they are, the rest compressed."""
+    fill("failing")
+    page = browse(None, user=UserFactory(is_staff=True, is_superuser=True))
+    responses: list[Any] = []
+    page.on("response", lambda response: responses.append(response))
+    page.goto("/admin/")
+    page.get_by_text("checks fail").wait_for()
+    page.wait_for_load_state("networkidle")
+    sizes = {each.url: len(gzip.compress(each.body(), 5)) + 300 for each in responses}  # 300 for the headers
+    for kind in (".css", ".js", ".woff2"):
+        assert any(url.partition("?")[0].endswith(kind) for url in sizes), kind
+    assert sum(sizes.values()) < 300_000, sorted(sizes.items(), key=lambda each: -each[1])
 
 
 def test_all_rows_are_selected_and_discarded(browse: Callable, transactional_db: None) -> None:

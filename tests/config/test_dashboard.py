@@ -21,16 +21,18 @@ from accounts.models import User
 from config import audit
 from config.audit.models import AuditRecord
 from config.dashboard import figures, services, sidebar
-from config.models import Backup, Figure, OutgoingMail
-from config.webhooks.models import Webhook
+from config.dashboard.jobs import job_tables
+from config.models import Backup, DismissedJob, Figure, OutgoingMail
 from contacts.models import FileMetadata
 from trends.models import ImportRun
 
 from ..factories import UserFactory
+from ..filling import fill
 from ..places import ROOT
 
 pytestmark = pytest.mark.django_db
 JOBS = "/admin/dashboard/jobs/"
+CONTENT = ("notes_note", "messaging_message", "messaging_messagerecipient", "contacts_contact", "trends_trend")
 
 
 def signed_in(user: User) -> Client:
@@ -179,6 +181,20 @@ def test_health_names_each_part_and_a_command(desk: Client) -> None:
         assert text in page
 
 
+def test_numbers_and_ages_are_written_for_people(desk: Client, user: User) -> None:
+    failed_mail()
+    for _ in range(2):
+        ImportRun.objects.create(origin="upload", name="a.csv", failed_at=Now(), error="No header", total_rows=1234567)
+    page = desk.get("/admin/").content.decode()
+    assert "0\xa0minutes" not in page
+    assert "under a minute ago" in page
+    assert "1,234,567 rows" in page
+    health = desk.get("/admin/dashboard/health/").content.decode()
+    assert "in the last 24 hours: 1 outgoing mail" in health
+    ImportRun.objects.update(failed_at=None, due_at=timezone.now() - timedelta(hours=1))
+    assert "2 import runs" in desk.get("/admin/dashboard/health/").content.decode()
+
+
 def test_locked_sign_ins_are_listed(desk: Client) -> None:
     AccessAttempt.objects.create(username="maya", ip_address="192.0.2.7", failures_since_start=10)
     assert "maya from 192.0.2.7" in desk.get("/admin/").content.decode()
@@ -236,35 +252,26 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(desk: Client) -> None
 
 
 @pytest.mark.slow
-def test_no_query_takes_longer_than_50_ms_with_a_million_rows(desk: Client, staff: User) -> None:
-    """The tables that grow fastest have a million rows each; one row in 50 has failed."""
-    state = (
-        "CASE WHEN n % 50 > 0 THEN now() - n * interval '1 second' END,"
-        " CASE WHEN n % 50 = 0 THEN now() - n * interval '1 second' END, '', 1"
-    )
-    series = "FROM generate_series(1, 1000000) n"
-    webhook = Webhook.objects.create(owner=staff, url="https://example.org/", kinds=[]).pk
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")  # the rows are valid: no checks of foreign keys
-        cursor.execute(
-            'INSERT INTO config_outgoingmail (done_at, failed_at, error, attempts, "to", template, context,'
-            f" is_transient) SELECT {state}, 'a@example.org', 'welcome', '{{}}', false {series}"
-        )
-        cursor.execute(
-            "INSERT INTO config_webhookdelivery (done_at, failed_at, error, attempts, webhook_id, kind, type, body)"
-            f" SELECT {state}, {webhook}, 'note', 'note.changed', '{{}}' {series}"
-        )
-        cursor.execute(
-            "INSERT INTO config_auditrecord (kind, at, user_agent, credential, request_id, target)"
-            f" SELECT 'login', now() - (1000000 - n) * interval '0.05 second', '', '', '', '' {series}"
-        )
-        cursor.execute("ANALYZE config_outgoingmail, config_webhookdelivery, config_auditrecord")
-    desk.get("/admin/")
-    loads = []
-    for _ in range(3):  # of each query counts the fastest: other work of the machine is not measured
-        with CaptureQueriesContext(connection) as captured:
-            desk.get("/admin/")
-        loads.append(captured.captured_queries)
-    fastest = [min(each, key=lambda query: float(query["time"])) for each in zip(*loads, strict=True)]
-    assert len(fastest) > 20
-    assert [query for query in fastest if float(query["time"]) > 0.05] == []
+@pytest.mark.timeout(900)
+def test_no_query_takes_longer_than_50_ms_with_a_million_rows_in_each_table_that_is_read(desk: Client) -> None:
+    """One row in 50 of each job table has failed, one is stuck, and all failed mails were discarded."""
+    for model in job_tables():
+        fill(model, 1_000_000)
+    kinds = "(ARRAY['login', 'login_failed', 'mfa_failed', 'note_deleted'])[1 + n % 4]"
+    fill(AuditRecord, 1_000_000, kind=kinds)
+    fill(AccessAttempt, 1_000_000, username="'x' || n", failures_since_start="10")
+    mail = "(SELECT min(id) FROM config_outgoingmail) + n - 1"
+    fill(DismissedJob, 1_000_000, table="'config.outgoingmail'", row=mail)
+    for path in ("", "dashboard/health/", "dashboard/queues/"):
+        desk.get(f"/admin/{path}")
+        loads = []
+        for _ in range(3):  # of each query counts the fastest: other work of the machine is not measured
+            with CaptureQueriesContext(connection) as captured:
+                assert desk.get(f"/admin/{path}").status_code == 200
+            loads.append(captured.captured_queries)
+        fastest = [min(each, key=lambda query: float(query["time"])) for each in zip(*loads, strict=True)]
+        assert len(fastest) > 20
+        assert [query for query in fastest if float(query["time"]) > 0.05] == []
+        # Tables of content are not read at all: their figures are stored by a worker.
+        read = " ".join(query["sql"] for query in fastest)
+        assert [table for table in CONTENT if f'"{table}"' in read] == []
