@@ -1,5 +1,7 @@
 """Recognises errors that mean that Postgres, Redis or RabbitMQ cannot be reached."""
 
+import errno
+
 import kombu.exceptions
 import redis.exceptions
 
@@ -13,12 +15,16 @@ BROKER_OUTAGES = (
     ConnectionError,
     TimeoutError,
 )
+# A host that was cut off. Python has no classes for these errors.
+_UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
+# Texts of the plain OSError that py-amqp raises when RabbitMQ closes a connection.
+_CLOSED_BY_RABBITMQ = {"Server unexpectedly closed connection", "Socket closed"}
 
 
 def is_outage(error: BaseException | None) -> bool:
     """Return whether ``error`` or its cause means that Postgres, Redis or RabbitMQ is unavailable."""
     while error is not None:
-        if isinstance(error, BROKER_OUTAGES) or _is_lost_connection(error):
+        if isinstance(error, BROKER_OUTAGES) or _is_network_error(error) or _is_lost_connection(error):
             return True
         # Celery wraps errors without ``raise … from``. Elsewhere the context is a separate fault.
         wrapped = error.__context__ if type(error).__module__.startswith("celery") else None
@@ -29,6 +35,10 @@ def is_outage(error: BaseException | None) -> bool:
 def is_deadlock(error: BaseException) -> bool:
     """Return whether Postgres has aborted the transaction so that another one can go on; a retry can succeed."""
     return getattr(error.__cause__, "pgcode", None) in ("40P01", "40001")
+
+
+def _is_network_error(error: BaseException) -> bool:
+    return isinstance(error, OSError) and (error.errno in _UNREACHABLE or str(error) in _CLOSED_BY_RABBITMQ)
 
 
 def _is_lost_connection(error: BaseException) -> bool:

@@ -1,6 +1,7 @@
 """Log lines contain the process and the request id, and no secrets."""
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -206,8 +207,15 @@ def record_of(logger: str, error: BaseException, message: str = "Task failed:\n%
 
 
 def test_an_outage_of_the_broker_is_one_line_whatever_wraps_it() -> None:
-    for error in (redis.exceptions.ConnectionError("gone"), kombu.exceptions.OperationalError("gone")):
-        assert record_of("celery.worker.consumer", error, "Lost.").getMessage() == f"Lost. {type(error).__name__}: gone"
+    for error in (
+        redis.exceptions.ConnectionError("gone"),
+        kombu.exceptions.OperationalError("gone"),
+        OSError("Server unexpectedly closed connection"),
+        OSError(errno.EHOSTUNREACH, "No route to host"),
+    ):
+        assert (
+            record_of("celery.worker.consumer", error, "Lost.").getMessage() == f"Lost. {type(error).__name__}: {error}"
+        )
     wrapped = SchedulingError("Could not send x: gone")
     wrapped.__context__ = ConnectionResetError(104, "gone")
     record = record_of("celery.beat", wrapped, "Message Error: %s\n%s", wrapped, ["File x", "File y"])
@@ -216,7 +224,11 @@ def test_an_outage_of_the_broker_is_one_line_whatever_wraps_it() -> None:
 
 @pytest.mark.parametrize(
     "logger, error",
-    [("celery.app.trace", KeyError("a bug")), ("accounts", redis.exceptions.ConnectionError("gone"))],
+    [
+        ("celery.app.trace", KeyError("a bug")),
+        ("celery.app.trace", OSError(errno.ENOSPC, "No space left on device")),
+        ("accounts", redis.exceptions.ConnectionError("gone")),
+    ],
 )
 def test_any_other_error_keeps_its_traceback(logger: str, error: Exception) -> None:
     record = record_of(logger, error, "Task failed:\n%s", "lines")
