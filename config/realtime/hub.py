@@ -349,6 +349,7 @@ class Hub:
             logger.warning("redis_flushed", streams=self.count())
             self.epoch = epoch
             self._bodies.clear()
+            self._touched = 0.0  # nobody is online any more
             for stream in self.streams():
                 stream.enqueue_missed([Event(stream.position, "resync", b"{}", b"")])
 

@@ -11,7 +11,7 @@ from accounts import tokens
 from accounts.models import User
 from accounts.signals import account_deactivated
 from config.cache.redis import redis_client
-from config.realtime import events
+from config.realtime import events, redis_keys
 from messaging.services import receipts
 
 from ..accounts.helpers import cookie_client_for
@@ -121,6 +121,8 @@ def test_a_flushed_redis_means_a_resync(ada: Person, bob: Person, listen: Listen
     his = listen(bob)
     redis_client().flushdb()
     his.wait_for(lambda: his.of("resync"), "a resync")
+    online = str(bob.user.pk)
+    wait_until(lambda: redis_client().zscore(redis_keys.ONLINE, online), timeout=5, what="a user who is online again")
     ada.send("after", bob)
     his.wait_for(his.bodies)
     stale = his.events[0].id
