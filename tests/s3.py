@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from .places import free_port
+from .sentinels import HERE, Place
 from .waiting import wait_until
 
 BUCKET = "atrium-files"
@@ -18,9 +19,9 @@ BUCKET = "atrium-files"
 class S3:
     """A moto server that can be stopped and started again. It stores everything in memory."""
 
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+    def __init__(self, place: Place = HERE) -> None:
+        self.place, self.port = place, free_port()
+        self.url = f"http://{place.ip}:{self.port}"
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
@@ -28,7 +29,7 @@ class S3:
         if self.process:
             return
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
+            [*self.place.inside, sys.executable, "-m", "moto.server", "-H", self.place.ip, "-p", str(self.port)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONWARNINGS": "ignore"},
