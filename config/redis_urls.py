@@ -5,6 +5,7 @@ TLS for the Sentinels and the servers. User and password are those of the server
 ``sentinel_username``, ``sentinel_password``, and those of redis-py for TLS, such as ``ssl_ca_certs``.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -36,8 +37,11 @@ def parse_sentinel_url(url: str) -> SentinelURL:
     """Parse a Sentinel URL; raises ValueError if it is invalid."""
     from redis.connection import parse_url
 
-    parts = urlsplit(url)
-    login, _, hosts = parts.netloc.rpartition("@")
+    # Current versions of Python refuse an address in brackets next to other hosts, so urlsplit gets another host.
+    scheme, _, rest = url.partition("://")
+    netloc = re.split("[/?#]", rest, maxsplit=1)[0]
+    parts = urlsplit(f"{scheme}://host{rest.removeprefix(netloc)}")
+    login, _, hosts = netloc.rpartition("@")
     sentinels = [_host_and_port(host) for host in hosts.split(",")]
     primary, _, database = parts.path.strip("/").partition("/")
     if not (is_sentinel(url) and primary and (database or "0").isdecimal()):
