@@ -8,7 +8,7 @@ TLS for the Sentinels and the servers. User and password are those of the server
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
 SENTINEL_PORT = 26379
@@ -33,14 +33,21 @@ def is_sentinel(url: str) -> bool:
     return url.partition("://")[0] in SENTINEL_SCHEMES
 
 
+def split_url(url: str) -> tuple[str, SplitResult]:
+    """Return login and hosts of a URL, and its other parts.
+
+    Current versions of Python refuse an address in brackets next to other hosts, so urlsplit gets another host.
+    """
+    scheme, _, rest = url.partition("://")
+    netloc = re.split("[/?#]", rest, maxsplit=1)[0]
+    return netloc, urlsplit(f"{scheme}://host{rest.removeprefix(netloc)}")
+
+
 def parse_sentinel_url(url: str) -> SentinelURL:
     """Parse a Sentinel URL; raises ValueError if it is invalid."""
     from redis.connection import parse_url
 
-    # Current versions of Python refuse an address in brackets next to other hosts, so urlsplit gets another host.
-    scheme, _, rest = url.partition("://")
-    netloc = re.split("[/?#]", rest, maxsplit=1)[0]
-    parts = urlsplit(f"{scheme}://host{rest.removeprefix(netloc)}")
+    netloc, parts = split_url(url)
     login, _, hosts = netloc.rpartition("@")
     sentinels = [_host_and_port(host) for host in hosts.split(",")]
     primary, _, database = parts.path.strip("/").partition("/")

@@ -4,13 +4,14 @@ The events process imports this module without Django's apps.
 """
 
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from config.redis_urls import split_url
+
 # Notices: which users have new events, and messages to the events processes themselves. All databases of a Redis server
 # share its channels, so the name contains the database.
-CHANNEL = f"atrium:events:{urlsplit(settings.REDIS_URL).path.strip('/') or 0}"
+CHANNEL = f"atrium:events:{split_url(settings.REDIS_URL)[1].path.strip('/') or 0}"
 RECEIPTS = "atrium:events:sent"  # a list of "<user id> <receipt>" of events that streams have sent
 EPOCH = "atrium:events:epoch"  # changes when Redis may have lost data
 MAX_EVENTS = 200  # events stored for each user; a client that missed more fetches from the API
