@@ -31,6 +31,7 @@ def fill(model: Any, rows: int, **expressions: str) -> None:
     }
     table, columns = model._meta.db_table, ", ".join(f'"{name}"' for name in values)
     with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # indexes cannot be dropped before pending checks
         indexes = _drop_indexes(cursor, table)
         cursor.execute("SET session_replication_role = replica")
         numbers = f"SELECT n, now() - ({rows} - n) * interval '1 second' AS at FROM generate_series(1, {rows}) n"  # noqa: S608
