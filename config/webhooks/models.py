@@ -8,7 +8,7 @@ from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models.functions import Now
 
-from config.jobs.job import Job, JobQuerySet, failed_index
+from config.jobs.job import Job, JobQuerySet, due_index, failed_index
 
 from .signing import new_salt
 
@@ -125,6 +125,8 @@ class WebhookDelivery(Job):
                 name="webhookdelivery_pending",
                 condition=models.Q(done_at=None, failed_at=None),
             ),
+            # The dashboard lists deliveries of all webhooks that are stuck.
+            due_index("webhookdelivery_due"),
             failed_index("webhookdelivery_failed"),
             models.Index(
                 fields=["webhook"], name="webhookdelivery_leased", condition=models.Q(leased_until__isnull=False)
