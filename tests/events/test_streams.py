@@ -206,10 +206,14 @@ def test_a_client_that_does_not_read_is_disconnected(ada: Person, bob: Person, e
         wait_until(lambda: streams(events_url) == 1, timeout=20, what="the other client disconnected")
 
 
-def test_an_event_whose_body_was_deleted_is_a_resync(bob: Person, listen: Listen, settings: Any) -> None:
+def test_an_event_whose_body_was_deleted_is_a_resync(
+    bob: Person, events_url: str, listen: Listen, settings: Any
+) -> None:
     his = listen(bob)
     last = his.last_id
     his.close()
+    # While the stream is open, the events process has the bodies in memory.
+    wait_until(lambda: streams(events_url) == 0, what="the closed stream")
     settings.EVENTS_MAX_BYTES = 50_000
     for n in range(3):
         events.publish([bob.user.pk], "note", {"n": n, "filler": "x" * 20_000})

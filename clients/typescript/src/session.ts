@@ -36,6 +36,9 @@ export type Credentials =
   | { storage?: SessionStorage };
 
 const EARLY = 10_000; // milliseconds before its expiry at which an access token is renewed
+// Milliseconds until all tabs see what one of them has stored. A tab that sends a refresh token after another one has used
+// its successor would end the session.
+const SETTLE = 500;
 
 /** Adds credentials to requests and renews them. */
 export class SessionManager {
@@ -113,9 +116,17 @@ export class SessionManager {
     return this.#renewing;
   }
 
-  async #locked<T>(action: () => Promise<T>): Promise<T> {
+  /** Run one action at a time in all tabs. The lock is released `SETTLE` after the action, whose result is returned at once. */
+  #locked<T>(action: () => Promise<T>): Promise<T> {
     const locks = (globalThis.navigator as Navigator | undefined)?.locks;
-    return locks ? ((await locks.request(this.#key, action)) as T) : action();
+    if (!locks) return action();
+    return new Promise<T>((resolve, reject) => {
+      const held = async () => {
+        await action().then(resolve, reject);
+        await sleep(SETTLE);
+      };
+      locks.request(this.#key, held).catch(reject);
+    });
   }
 
   async #renew(used: string): Promise<string> {
