@@ -21,7 +21,7 @@ from . import private_servers
 
 # Tests that start processes, browsers or servers, and those that call every route (tests/api) take most of the time;
 # --quick leaves them out.
-SLOW_FOLDERS = ("api", "browser", "e2e", "faults", "launcher")
+SLOW_FOLDERS = ("api", "browser", "clients", "e2e", "events", "faults", "launcher", "oidc", "upgrade")
 SLOW_FIXTURES = {
     "start_process", "start_worker", "worker", "s3_server", "s3", "events_process", "live_server", "transactional_db",
 }  # fmt: skip
