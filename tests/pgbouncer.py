@@ -12,6 +12,7 @@ import pytest
 
 from .places import free_port
 from .sentinels import HERE, Place
+from .sql import execute
 from .waiting import wait_until
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -59,14 +60,7 @@ class PgBouncer:
 
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
         """Execute one statement through the pool."""
-        connection = psycopg2.connect(self.url)
-        connection.autocommit = True
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
+        return execute(self.url, statement)
 
     def kill(self) -> None:
         if self.process:

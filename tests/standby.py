@@ -12,6 +12,7 @@ from config.ops.launcher import binaries
 from config.ops.launcher.postgres import DATABASE, USER, Postgres
 
 from .sentinels import Place
+from .sql import execute
 from .waiting import wait_until
 
 PORT = 5432
@@ -75,14 +76,7 @@ class HostPostgres(Postgres):
 
     def sql(self, statement: str, *values: Any) -> list[tuple]:
         """Execute one statement and return its rows."""
-        connection = psycopg2.connect(self.url, connect_timeout=3)
-        connection.autocommit = True
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
+        return execute(self.url, statement, *values)
 
     def is_followed(self) -> bool:
         """Return whether the standby receives everything that this primary writes."""

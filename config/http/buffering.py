@@ -268,7 +268,7 @@ def _has_body(meta: dict[str, Any]) -> bool:
 
 def _is_too_large(meta: dict[str, Any]) -> bool:
     length = meta.get("CONTENT_LENGTH", "")
-    return length.isdecimal() and int(length[:20]) > MAX_BODY
+    return length.isdecimal() and int(length) > MAX_BODY
 
 
 def _client_key(meta: dict[str, Any]) -> str:

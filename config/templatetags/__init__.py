@@ -1,0 +1,1 @@
+"""Filters for templates, which Django finds by the name of this package."""

@@ -1,6 +1,7 @@
 """Finds the text encoding of a CSV file."""
 
 import codecs
+from contextlib import suppress
 from itertools import islice
 from typing import BinaryIO
 
@@ -41,14 +42,16 @@ def detect_encoding(file: BinaryIO) -> str:
 
 
 def _utf32_without_mark(head: bytes) -> str:
-    """Recognise UTF-32: no character has more than 21 bits, and those of a header are no NUL."""
+    """Recognise UTF-32: of the four bytes of a character, one is 0 and the next at most 16, and a header has no NUL."""
     sample = head[:200]
-    for high, encoding in ((3, "utf-32-le"), (0, "utf-32-be")):
-        if len(sample) >= 16 and not any(sample[high::4]) and max(sample[abs(high - 1) :: 4]) <= 16:
-            try:
-                return encoding if "\x00" not in sample[: len(sample) // 4 * 4].decode(encoding) else ""
-            except UnicodeDecodeError:
-                continue
+    if len(sample) < 16:
+        return ""
+    for encoding, zero, small in (("utf-32-le", 3, 2), ("utf-32-be", 0, 1)):
+        if any(sample[zero::4]) or max(sample[small::4]) > 16:
+            continue
+        with suppress(UnicodeDecodeError):
+            if "\x00" not in sample[: len(sample) // 4 * 4].decode(encoding):
+                return encoding
     return ""
 
 

@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from accounts.models import User
-
 from ..conftest import Client
 from ..factories import UserFactory
 
@@ -36,7 +34,7 @@ REQUESTS: dict[str, Callable[[Client, dict[str, Any]], Any]] = {
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_a_frequent_request_reads_no_table_from_its_beginning(signed_in: Client, user: User, name: str) -> None:
+def test_a_frequent_request_reads_no_table_from_its_beginning(signed_in: Client, name: str) -> None:
     other: Any = UserFactory()
     note = signed_in.post("/api/v1/notes/", {"title": "First"}).json()["id"]
     known = {"note": note, "other": other.usercode}

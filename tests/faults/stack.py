@@ -15,6 +15,7 @@ import requests
 
 from .. import private_servers
 from ..places import ROOT, free_port
+from ..sql import execute
 from ..waiting import wait_until
 
 
@@ -115,13 +116,7 @@ class Stack:
 
     def sql(self, statement: str, *values: Any) -> list[tuple]:
         """Execute one statement and return its rows."""
-        connection = self.connect()
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
+        return execute(self.servers.database_url, statement, *values)
 
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.servers.redis_url)

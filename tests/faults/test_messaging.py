@@ -186,6 +186,13 @@ def assert_everything_arrived_once(people: list[Person], acknowledged: dict[int,
         assert set(history) == {pk for pk, concerned in acknowledged.items() if person.usercode in concerned}
 
 
+def assert_followers_know_everything_once(followers: list[Follower], acknowledged: dict[int, set[str]]) -> None:
+    for follower in followers:
+        mine = {pk for pk, concerned in acknowledged.items() if follower.person.usercode in concerned}
+        wait_until(lambda known=follower.known, all_=mine: known == all_, what="the client to know every message")
+        assert not follower.duplicates
+
+
 def test_no_message_is_lost_when_processes_and_servers_are_killed(stack: Stack) -> None:
     processes = {role: stack.start(role) for role in ("web", "events", "worker", "beat")}
     people = create_people(stack, 3)
@@ -220,10 +227,7 @@ def test_no_message_is_lost_when_processes_and_servers_are_killed(stack: Stack) 
         assert_everything_arrived_once(people, acknowledged)
         bodies = stack.sql("SELECT count(*), count(DISTINCT body) FROM messaging_message")
         assert bodies == [(len(acknowledged), len(acknowledged))], "every message is stored once and was acknowledged"
-        for follower in followers:
-            mine = {pk for pk, concerned in acknowledged.items() if follower.person.usercode in concerned}
-            wait_until(lambda known=follower.known, all_=mine: known == all_, what="the client to know every message")
-            assert not follower.duplicates
+        assert_followers_know_everything_once(followers, acknowledged)
         assert resumed[0] == [0, 0, 0], "streams resume without a gap while Redis is up"
     finally:
         for follower in followers:

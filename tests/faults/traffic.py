@@ -10,6 +10,7 @@ import json
 import threading
 import time
 import uuid
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +78,7 @@ class Report:
         return " | ".join(["", step, *times, failed, ""]).strip()
 
 
-class Client(threading.Thread):
+class Client(threading.Thread, ABC):
     """Does one kind of work again and again until ``stopping``. ``acknowledged``: what was accepted, and when."""
 
     pause = 0.3  # seconds between two pieces of work
@@ -100,8 +101,9 @@ class Client(threading.Thread):
         except BaseException as error:  # ``Traffic.check`` raises it
             self.error = error
 
+    @abstractmethod
     def work(self, n: int) -> None:
-        raise NotImplementedError
+        """Do the piece of work with the number ``n``."""
 
     def ended_since(self, instant: float) -> list[Attempt]:
         newest_first = reversed(list(self.attempts))
@@ -177,7 +179,7 @@ class Importer(Client):
 
 
 class Forgetful(Client):
-    """Asks for password resets, of another address each time. It repeats nothing: there is no key for that."""
+    """Asks for a password reset, with a new address each time. A request without a key must not be repeated."""
 
     pause = 0.5
     repeats = False

@@ -36,8 +36,8 @@ export type Credentials =
   | { storage?: SessionStorage };
 
 const EARLY = 10_000; // milliseconds before its expiry at which an access token is renewed
-// Milliseconds until all tabs see what one of them has stored. A tab that sends a refresh token after another one has used
-// its successor would end the session.
+// Milliseconds until all tabs see what one of them has stored. A tab that did not see it would send the spent refresh token,
+// which ends the session.
 const SETTLE = 500;
 
 /** Adds credentials to requests and renews them. */
@@ -116,14 +116,15 @@ export class SessionManager {
     return this.#renewing;
   }
 
-  /** Run one action at a time in all tabs. The lock is released `SETTLE` after the action, whose result is returned at once. */
+  /** Run one action at a time in all tabs. If it has stored something, the lock is released `SETTLE` later. */
   #locked<T>(action: () => Promise<T>): Promise<T> {
     const locks = (globalThis.navigator as Navigator | undefined)?.locks;
     if (!locks) return action();
     return new Promise<T>((resolve, reject) => {
       const held = async () => {
-        await action().then(resolve, reject);
-        await sleep(SETTLE);
+        const before = await this.#storage.getItem(this.#key);
+        await action().then(resolve, reject); // the caller does not wait for the others
+        if ((await this.#storage.getItem(this.#key)) !== before) await sleep(SETTLE);
       };
       locks.request(this.#key, held).catch(reject);
     });

@@ -57,6 +57,55 @@ test("two clients with one storage do not use a refresh token twice", async () =
   assert.equal(state.refreshes, 1);
 });
 
+/** Replace `navigator.locks` until the end of the test; returns for how long each lock was held. */
+function useLocks(context) {
+  const held = [];
+  let last = Promise.resolve();
+  const request = (_, action) => {
+    const mine = last.then(async () => {
+      const began = performance.now();
+      await action();
+      held.push(performance.now() - began);
+    });
+    last = mine.catch(() => {});
+    return mine;
+  };
+  const original = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+  Object.defineProperty(globalThis, "navigator", { value: { locks: { request } }, configurable: true });
+  context.after(() => (original ? Object.defineProperty(globalThis, "navigator", original) : delete globalThis.navigator));
+  return held;
+}
+
+/** Storages of several tabs: what one tab stores is visible to the others `delay` milliseconds later. */
+function tabs(count, delay) {
+  const stores = Array.from({ length: count }, storage);
+  return stores.map((own) => ({
+    ...own,
+    own,
+    setItem: (key, value) => {
+      own.setItem(key, value);
+      setTimeout(() => stores.forEach((each) => each.setItem(key, value)), delay);
+    },
+  }));
+}
+
+test("a tab that sees new tokens late does not send the spent one", async (context) => {
+  const held = useLocks(context);
+  const { url, state } = await site();
+  const stores = tabs(4, 200);
+  const clients = stores.map((store) => createClient({ url, credentials: { storage: store } }));
+  await clients[0].signIn({ username: "ada", password: "x" });
+  const key = `atrium:${url}`;
+  while (!stores[3].getItem(key)) await new Promise((resolve) => setTimeout(resolve, 10));
+  const expired = JSON.stringify({ ...JSON.parse(stores[0].getItem(key)), expiresAt: 0 });
+  for (const store of stores) store.own.setItem(key, expired);
+  const profiles = await Promise.all(clients.map((client) => client.get("/auth/profile/")));
+  assert.equal(profiles.length, 4);
+  assert.equal(state.refreshes, 1);
+  // Only the tab that has stored the tokens holds its lock longer.
+  assert.equal(held.slice(0, 4).filter((each) => each >= 500).length, 1);
+});
+
 test("an access token is renewed before it expires", async () => {
   const { url, state, requests } = await site({ seconds: 5 });
   const client = createClient({ url });
