@@ -22,7 +22,7 @@ from config.http import health
 from config.ops import scheduled_backups
 from config.text import BLANK_IN_POSTGRES
 
-from .jobs import job_tables
+from .jobs import MANY, bounded, job_tables
 
 # Earlier versions accepted texts that display nothing, such as U+3164, in these columns.
 ONCE_BLANK = (("messaging.Message", "body"), ("accounts.User", "first_name"), ("accounts.User", "last_name"))
@@ -125,7 +125,7 @@ def check_beat() -> str:
 
 def check_stuck_rows() -> str:
     tables = job_tables()
-    counts = [(model, model.objects.stuck().order_by()[:10_000].count()) for model in tables]
+    counts = [(model, model.objects.stuck().order_by()[: MANY + 1].count()) for model in tables]
     if stuck := [_counted(model, count) for model, count in counts if count]:
         raise RuntimeError(", ".join(stuck))
     return f"none in {len(tables)} job tables"
@@ -143,13 +143,13 @@ def _failed_since(since: datetime) -> tuple[str, str]:
     """Count failed rows by table: those for the operator, and those that users were notified of."""
     counts: dict[bool, list[str]] = {False: [], True: []}
     for model in job_tables():
-        if count := model._base_manager.filter(failed_at__gt=since).order_by()[:10_000].count():
+        if count := model._base_manager.filter(failed_at__gt=since).order_by()[: MANY + 1].count():
             counts[model.reports_to_user].append(_counted(model, count))
     return ", ".join(counts[False]), ", ".join(counts[True])
 
 
 def _counted(model: Any, count: int) -> str:
-    return f"{count} {model._meta.verbose_name if count == 1 else model._meta.verbose_name_plural}"
+    return f"{bounded(count)} {model._meta.verbose_name if count == 1 else model._meta.verbose_name_plural}"
 
 
 def check_blank_texts() -> str:

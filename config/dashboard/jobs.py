@@ -76,10 +76,8 @@ def problems(user: Any) -> tuple[list[Problem], bool]:
     for model in visible_to(user):
         may_change = user.has_perm(permission(model, "change"))
         found += [Problem(model, row, "failed", row.failed_at, may_change) for row in _failed(model, oldest)]
-        # First their keys, from an index: not every table has one in this order.
-        stuck = model.objects.stuck().order_by("due_at")
-        if keys := list(stuck.values_list("pk", flat=True)[: LISTED + 1]):
-            found += [Problem(model, row, "stuck", row.due_at, may_change) for row in stuck.filter(pk__in=keys)]
+        stuck = model.objects.stuck().order_by("due_at")[: LISTED + 1]
+        found += [Problem(model, row, "stuck", row.due_at, may_change) for row in stuck]
     found.sort(key=lambda each: each.since, reverse=True)
     found.sort(key=lambda each: each.model.reports_to_user and each.state == "failed")
     return found[:LISTED], len(found) > LISTED
@@ -99,6 +97,11 @@ def _failed(model: Any, oldest: datetime) -> list[Any]:
     return list(newest.filter(pk__in=list(failed_at)[: LISTED + 1]))
 
 
+def bounded(count: int) -> str:
+    """Return the text of a count that stops after ``MANY``."""
+    return f"more than {MANY:,}" if count > MANY else f"{count:,}"
+
+
 @dataclass(frozen=True)
 class Queue:
     """The state of one job table. ``done`` is the number of rows finished within the last hour."""
@@ -110,11 +113,11 @@ class Queue:
 
     @property
     def waiting_text(self) -> str:
-        return f"more than {MANY:,}" if self.waiting > MANY else f"{self.waiting:,}"
+        return bounded(self.waiting)
 
     @property
     def done_text(self) -> str:
-        return f"more than {MANY:,}" if self.done >= MANY else f"{self.done:,}"
+        return bounded(self.done)
 
 
 def queues(user: Any) -> list[Queue]:
@@ -124,7 +127,7 @@ def queues(user: Any) -> list[Queue]:
 
 def _queue(model: Any) -> Queue:
     due = model._base_manager.filter(done_at=None, failed_at=None, due_at__lte=timezone.now())
-    newest = model._base_manager.order_by("-pk")[:MANY]
+    newest = model._base_manager.order_by("-pk")[: MANY + 1]
     done = Q(done_at__gt=timezone.now() - timedelta(hours=1))
     return Queue(
         name=str(capfirst(model._meta.verbose_name_plural)),
