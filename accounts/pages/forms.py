@@ -6,6 +6,9 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from rest_framework.exceptions import APIException, ValidationError
 
 from config.api.scopes import SCOPES, STAFF_SCOPES
@@ -102,6 +105,17 @@ class NewPasswordForm(forms.Form):
     password = new_password_field("New password")
 
 
+class LongSelect(forms.Select):
+    """A select with hundreds of options. Django renders a template for each: 220 ms for the time zones, here 6 ms."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        attributes = flatatt(self.build_attrs(self.attrs, {**(attrs or {}), "name": name}))
+        chosen = {value: SafeString(" selected")}
+        rows = ((option, chosen.get(option, ""), label) for option, label in self.choices)
+        options = format_html_join("", '<option value="{}"{}>{}</option>', rows)
+        return format_html("<select{}>{}</select>", attributes, options)
+
+
 class ProfileForm(forms.Form):
     first_name = forms.CharField(required=False, max_length=150, widget=forms.TextInput({"autocomplete": "given-name"}))
     last_name = forms.CharField(required=False, max_length=150, widget=forms.TextInput({"autocomplete": "family-name"}))
@@ -109,7 +123,7 @@ class ProfileForm(forms.Form):
         required=False, widget=forms.DateInput({"type": "date", "autocomplete": "bday"}, format="%Y-%m-%d")
     )
     timezone = forms.ChoiceField(
-        label="Time zone", choices=lambda: [(name, name) for name in sorted(known_timezones())]
+        label="Time zone", choices=lambda: [(name, name) for name in sorted(known_timezones())], widget=LongSelect
     )
 
     def clean(self) -> dict[str, Any]:

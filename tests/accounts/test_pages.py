@@ -189,6 +189,18 @@ def test_a_new_address_is_confirmed_on_the_same_page(
     assert User.objects.get(pk=user.pk).email == "new@example.org"
 
 
+def test_all_time_zones_can_be_chosen_and_the_stored_one_is_selected(cookie_client: DjangoClient, user: User) -> None:
+    profiles.update_profile(user=user, timezone="Europe/London")
+    page = cookie_client.get("/account/").content.decode()
+    select = re.search(r'<select[^>]* name="timezone"[^>]*>(.*?)</select>', page, re.S)
+    assert select
+    options = re.findall(r'<option value="([^"]+)"( selected)?>([^<]+)</option>', select[1])
+    assert (
+        [value for value, _, _ in options] == [label for _, _, label in options] == sorted(profiles.known_timezones())
+    )
+    assert [value for value, selected, _ in options if selected] == ["Europe/London"]
+
+
 def test_the_profile_is_saved_or_its_errors_are_shown(cookie_client: DjangoClient, user: User) -> None:
     fields = {"first_name": "Ada", "last_name": "L", "date_of_birth": "1990-12-10", "timezone": "Europe/London"}
     assert cookie_client.post("/account/profile/", fields)["Location"] == "/account/"
