@@ -22,6 +22,7 @@ from urllib.parse import unquote_to_bytes
 import structlog
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 from config.client_ip import client_ip, network
 from config.logs import sane_request_id
@@ -34,6 +35,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 logger = structlog.get_logger(__name__)
 django: Callable[..., Any] = get_wsgi_application()
+_ = get_resolver().url_patterns  # otherwise the first request waits until all views are imported
 
 MEMORY = 1_000_000  # bytes of a body or response kept in memory; a larger one goes to a temporary file
 CHUNK = 65_536  # bytes
