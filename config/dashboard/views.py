@@ -30,7 +30,6 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "problems": problems,
         "more_problems": more,
         "locked": activity.locked_sign_ins() if user.has_perm("axes.view_accessattempt") else [],
-        "queues": jobs.queues(user),
         "imports": imports.last(request),
         "sign_ins": activity.sign_ins() if may_see_sign_ins else None,
         "endpoints": activity.slowest_endpoints(),

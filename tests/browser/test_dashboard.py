@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.db.models.functions import Now
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from config import audit
 from config.dashboard import services
@@ -104,6 +105,6 @@ def test_a_dropped_csv_is_imported_as_trends(browse: Callable, transactional_db:
 def test_the_queues_update_themselves(browse: Callable, transactional_db: None) -> None:
     page = browse("/admin/", user=UserFactory(is_staff=True, is_superuser=True))
     row = page.locator("#queues tr", has_text="Outgoing mail")
-    assert row.locator("td").first.inner_text() == "0"
+    expect(row.locator("td").first).to_have_text("0")
     OutgoingMail.objects.create(to="ann@example.org", template="welcome")
     page.wait_for_function("document.querySelector('#queues').innerText.match(/Outgoing mail\\s+1/)")
