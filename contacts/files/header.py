@@ -65,7 +65,8 @@ def _exact(titles: dict[int, str], sheet: str) -> Header:
         if key_of(title) == _REASON:
             ignored.add(column)
         elif known is None:
-            raise InvalidSheet("bad_header", f"{where} Unknown column: {title[:60]!r}. Allowed: {', '.join(COLUMNS)}.")
+            shown = repr(title[:60]) if title else "one without a readable title"  # a formula without its result
+            raise InvalidSheet("bad_header", f"{where} Unknown column: {shown}. Allowed: {', '.join(COLUMNS)}.")
         elif known in found:
             raise InvalidSheet("bad_header", f"{where} The column {known!r} occurs twice.")
         else:

@@ -24,6 +24,8 @@ from defusedxml.ElementTree import ParseError, fromstring
 from .limits import MAX_PARTS, MAX_RATIO, MAX_SMALL_PART, RATIO_FROM, InvalidSheet, Limits
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# Excel 2 to 4 wrote no container, and some programs write the records of later versions without one.
+OLD_EXCEL = (b"\t\x00\x04\x00", b"\t\x02\x06\x00", b"\t\x04\x06\x00", b"\t\x08\x08\x00", b"\t\x08\x10\x00")
 DAMAGED = "The file is damaged or incomplete. Save it again as .xlsx."
 ENCODING = "The text encoding of the file is not supported. Save it again as .xlsx."
 TOO_LARGE = "The file is too large when it is unpacked."
@@ -138,7 +140,7 @@ def _is_clutter(name: str) -> bool:
 def is_package(file: BinaryIO) -> bool:
     """Return whether ``file`` is meant to be a workbook: a zip archive, also a damaged one, or an old Excel file."""
     file.seek(0)
-    return file.read(8).startswith((OLE, b"PK\x03\x04")) or zipfile.is_zipfile(file)
+    return file.read(8).startswith((OLE, *OLD_EXCEL, b"PK\x03\x04")) or zipfile.is_zipfile(file)
 
 
 @contextmanager
@@ -149,9 +151,9 @@ def open_package(file: BinaryIO, limits: Limits) -> Iterator[Package]:
     file.seek(0)
     if not head:
         raise InvalidSheet("not_xlsx", "The file is empty.")
-    if head.startswith(OLE):
-        if "EncryptedPackage".encode("utf-16-le") in file.read(4 * 1024 * 1024):
-            raise InvalidSheet("not_xlsx", PASSWORD)
+    if head.startswith(OLE) and "EncryptedPackage".encode("utf-16-le") in file.read(4 * 1024 * 1024):
+        raise InvalidSheet("not_xlsx", PASSWORD)
+    if head.startswith((OLE, *OLD_EXCEL)):
         raise InvalidSheet("not_xlsx", "This is an old Excel file (.xls). Save it as .xlsx.")
     if not zipfile.is_zipfile(file):
         if head.startswith(b"PK"):

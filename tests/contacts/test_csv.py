@@ -115,7 +115,7 @@ HOSTILE = {
     "only NULs": (b"\x00" * 5000, "not_xlsx"),
     "white space only": (b" \r\n\r\n", "bad_header"),
     "some text": (b"Dear Sir or Madam,\nhello\n", "bad_header"),
-    "HTML": (b"<!doctype html><title>Sign in</title>", "bad_header"),
+    "HTML": (b"<!doctype html><title>Sign in</title>", "not_xlsx"),
     "nothing below the header": (PLAIN.splitlines()[0], "bad_header"),
     "a line of two megabytes": (PLAIN + b"a" * 2_000_000, "unsafe_file"),
     "a header of two megabytes": (b"Name," * 400_000, "unsafe_file"),
@@ -129,6 +129,27 @@ def test_files_that_are_not_csv_are_refused_with_a_code(signed_in: Client, send:
     answer = send(signed_in, content, name="contacts.csv")
     assert (answer.status_code, code_of(answer)) == (400, code)
     assert not FileMetadata.objects.exists()
+
+
+OTHER_FORMATS = {
+    b"\t\x04\x06\x00\x00\x00\x10\x00" + b"\x00" * 500: "an old Excel file",
+    b"\t\x02\x06\x00\x00\x00\x10\x00\x0c\x00": "an old Excel file",
+    b"\t\x00\x04\x00\x02\x00\x10\x00\x0b\x00": "an old Excel file",
+    b"\t\x08\x10\x00\x00\x06\x05\x00\xbb\x0d": "an old Excel file",
+    b"<html><table><tr><td>Name</td><td>Phone Number</td></tr></table>": "a web page or an XML file",
+    "\ufeff\r\n<TABLE border=0><TR><TD>Name,Phone".encode("utf-16"): "a web page or an XML file",
+    b'<?xml version="1.0"?>\n<?mso-application progid="Excel.Sheet"?>\n<Workbook/>': "a web page or an XML file",
+    b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n": "a PDF document",
+    rb"{\rtf1\ansi Name, Phone Number}": "a text document",
+    b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ana\r\nTEL:5551234\r\nEND:VCARD\r\n": "a vCard file",
+}
+
+
+@pytest.mark.parametrize("content, kind", OTHER_FORMATS.items())
+def test_the_reason_names_the_format_of_a_file_that_is_not_a_table(read: Any, content: bytes, kind: str) -> None:
+    with pytest.raises(InvalidSheet, match=f"This is {kind}") as error:
+        read(content)
+    assert error.value.code == "not_xlsx"
 
 
 def test_an_open_quotation_mark_costs_one_row(read: Any) -> None:

@@ -167,6 +167,13 @@ def test_an_invalid_header_names_the_sheet(read: Any) -> None:
     assert "'People'" in caught.value.detail
 
 
+@pytest.mark.parametrize("title", [Value(formula="A1"), Value(kind="e")])
+def test_a_title_that_cannot_be_read_is_an_unknown_column(read: Any, title: Value) -> None:
+    with pytest.raises(InvalidSheet, match="Unknown column: one without a readable title") as caught:
+        read(workbook([(*HEADER, title), ("Ana", "5551234", "")]))
+    assert caught.value.code == "bad_header"
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "shift_jis", "utf-7"])
 def test_a_text_encoding_that_cannot_be_read_is_named(read: Any, encoding: str) -> None:
     with pytest.raises(InvalidSheet, match="encoding of the file is not supported") as caught:
