@@ -194,7 +194,7 @@ def _add_links(note: KeepNote, raw: Any) -> None:
     links = []
     for annotation in raw if isinstance(raw, list) else []:
         url, title = (annotation.get(name) if isinstance(annotation, dict) else None for name in ("url", "title"))
-        if isinstance(url, str) and url and url not in note.body:
+        if isinstance(url, str) and url and not _contains_address(note.body, url):
             text = _clean(title, "A link") if isinstance(title, str) else ""
             links.append("\n".join(filter(None, (" ".join(text.split()), _clean(url, "A link")))))
     body = "\n\n".join(filter(None, (note.body, *dict.fromkeys(links))))
@@ -202,6 +202,11 @@ def _add_links(note: KeepNote, raw: Any) -> None:
         note.body = body
     else:
         note.left_out.append(("links_left_out", "The note was imported without its links: it would be too long."))
+
+
+def _contains_address(text: str, url: str) -> bool:
+    """Return whether ``url`` is in ``text`` as a whole, and not as the beginning of a longer address."""
+    return url in text and re.search(rf"(?<![\w=/]){re.escape(url)}[^\w\s/]*(?!\S)", text) is not None
 
 
 def _left_out(raw: dict[str, Any]) -> list[tuple[str, str]]:

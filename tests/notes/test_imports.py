@@ -283,6 +283,26 @@ def test_links_are_appended_to_the_body_once(import_all: Callable[[Any], dict[st
     assert Note.objects.get().body == f"{text}\n\nA page\nhttps://example.org/a"
 
 
+@pytest.mark.parametrize(
+    "text, is_appended",
+    [
+        ("https://example.org/ab", True),
+        ("https://example.org/a/b", True),
+        ("https://example.org/a?page=2", True),
+        ("https://example.org/a-b.", True),
+        ("http://other.example/?to=https://example.org/a", True),
+        ("https://example.org/ab and https://example.org/a", False),
+        ("(https://example.org/a).", False),
+        ("https://example.org/a, then\nmore", False),
+    ],
+)
+def test_a_link_is_appended_unless_the_body_contains_its_whole_address(
+    import_all: Callable[[Any], dict[str, Any]], text: str, is_appended: bool
+) -> None:
+    import_all({"Keep/a.json": keep_note(textContent=text, annotations=[{"url": "https://example.org/a"}])})
+    assert Note.objects.get().body == (f"{text}\n\nhttps://example.org/a" if is_appended else text)
+
+
 def test_what_is_left_out_of_a_note_is_a_problem_but_no_error(import_all: Callable[[Any], dict[str, Any]]) -> None:
     report = import_all({
         "Keep/voice.json": keep_note(attachments=[{"filePath": "a.3gp", "mimetype": "audio/3gpp"}]),
