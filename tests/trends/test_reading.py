@@ -88,6 +88,8 @@ def test_every_missing_unknown_or_repeated_column_is_named(send: Send) -> None:
         ((HEADER + "\n" + ROW).encode("utf-32-be"), "UTF-32"),
         ((HEADER + "\n" + ROW).encode("utf-32"), "UTF-32"),
         (gzip.compress(HEADER.encode()), "compressed with gzip"),
+        (b"\xef\xbb\xbf\r\n<html><table><tr><td>Megatrend", "a web page or an XML file"),
+        (b'<?xml version="1.0"?><Workbook/>', "a web page or an XML file"),
         (bz2.compress(HEADER.encode()), "compressed with bzip2"),
         (lzma.compress(HEADER.encode()), "compressed with xz"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Excel workbook"),

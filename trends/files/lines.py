@@ -24,6 +24,7 @@ _SIGNATURES = {
     b"Rar!": "a RAR archive. Extract the CSV file first",
     b"%PDF": "a PDF document. Save the table as CSV (UTF-8)",
     b"{\\rtf": "a text document. Save the table as CSV (UTF-8)",
+    b"<": "a web page or an XML file. Open it in a spreadsheet program and save it as CSV (UTF-8)",
 }
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -55,9 +56,8 @@ def read_lines(stream: BinaryIO) -> Iterator[str]:
 
 
 def _raw_lines(stream: BinaryIO) -> Iterator[bytes]:
-    rest = stream.read(CHUNK)
+    rest = stream.read(CHUNK).removeprefix(b"\xef\xbb\xbf")
     _check_signature(rest)
-    rest = rest.removeprefix(b"\xef\xbb\xbf")
     number = 0
     while chunk := stream.read(CHUNK):
         if chunk.count(0) == len(chunk) and rest.endswith(b"\x00"):
@@ -83,8 +83,9 @@ def _split(block: bytes) -> tuple[list[bytes], bytes]:
 
 
 def _check_signature(start: bytes) -> None:
+    head = start[:200].lstrip()
     for signature, kind in _SIGNATURES.items():
-        if start.startswith(signature):
+        if head.startswith(signature):
             raise unreadable_at(1, "not_csv", f"The file is {kind}.")
     # Of a header in Latin letters, every second byte is zero in UTF-16, and three of four in UTF-32.
     sample = start[:200].strip(b"\x00")
