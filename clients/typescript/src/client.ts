@@ -27,6 +27,8 @@ export interface ClientOptions {
 export interface CallOptions extends RequestOptions {
   /** Write only if nobody has changed the object since: an object that this client has returned, or an `ETag`. */
   ifMatch?: object | string;
+  /** Send the request also if the page is closed meanwhile; its body may have 64 kB. */
+  keepalive?: boolean;
   headers?: Record<string, string>;
 }
 
@@ -130,6 +132,11 @@ export class AtriumClient {
     });
   }
 
+  /** The `ETag` of an object or page that this client has returned. */
+  etag(object: object): string | undefined {
+    return this.#tags.get(object);
+  }
+
   /** Upload files and report the progress, by default without a time limit. */
   upload<P extends UploadPath>(path: P, ...[init]: Arguments<Operation<P, "post">, UploadOptions>) {
     const { onProgress, body, ...rest } = init as Init & UploadOptions;
@@ -208,7 +215,10 @@ export class AtriumClient {
     return this.#transport.session.get();
   }
 
-  /** Call `listener` after each sign-in, renewal and sign-out, also of other tabs; returns how to stop it. */
+  /**
+   * Call `listener` after each sign-in, renewal and sign-out, also of other tabs, and with null after each call that the
+   * server refused because the site's cookie has ended. Returns how to stop it.
+   */
   onSessionChange(listener: (session: Session | null) => void): () => void {
     return this.#transport.session.onChange(listener);
   }
@@ -229,13 +239,17 @@ export class AtriumClient {
   }
 
   async #call<O>(method: Method, path: string, init: Init = {}, sending: SendOptions = {}): Promise<Result<O>> {
-    const { path: names, query, body, headers, ifMatch, ...options } = init;
+    const { path: names, query, body, headers, ifMatch, keepalive, ...options } = init;
+    const content = body === undefined ? null : serialize(body);
+    const known = content instanceof FormData ? undefined : content;
     const request = {
       params: { path: names, query },
-      body,
+      body: content ?? undefined,
+      bodySerializer: (serialized: unknown) => serialized,
+      keepalive,
       headers: ifMatch === undefined ? headers : { ...headers, "If-Match": this.#tag(ifMatch) },
       parseAs: "stream",
-      fetch: (prepared: Request) => this.#transport.send(prepared, { ...options, ...sending }),
+      fetch: (prepared: Request) => this.#transport.send(prepared, { ...options, ...sending, body: known }),
     };
     const { response, error } = await (this.api.request as unknown as UntypedRequest)(method, path, request);
     if (!response.ok) throw toError(response, typeof error === "string" ? error : JSON.stringify(error ?? null));
@@ -249,7 +263,7 @@ export class AtriumClient {
   }
 
   #tag(object: object | string): string {
-    const tag = typeof object === "string" ? object : this.#tags.get(object);
+    const tag = typeof object === "string" ? object : this.etag(object);
     if (!tag) throw new TypeError("`ifMatch` needs an object that get(), put() or patch() of this client has returned.");
     return tag;
   }

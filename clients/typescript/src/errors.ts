@@ -16,6 +16,10 @@ export class AtriumError extends Error {
 /** The server could not be reached, or the connection broke before the answer was complete. */
 export class NetworkError extends AtriumError {
   override name = "NetworkError";
+
+  constructor(message = "Cannot reach the server. Check your connection.", options?: ErrorOptions) {
+    super(message, options);
+  }
 }
 
 /** The server answered with an error. Subclasses stand for the statuses that programs treat differently. */

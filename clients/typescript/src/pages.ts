@@ -1,14 +1,14 @@
 /** A list that is read page by page, as it is iterated. */
 export class Paginator<Item, Page extends { results: Item[] }> implements AsyncIterable<Item> {
-  readonly #read: (query: Record<string, string>) => Promise<Page>;
+  readonly #read: (query: NextQuery) => Promise<Page>;
 
-  constructor(read: (query: Record<string, string>) => Promise<Page>) {
+  constructor(read: (query: NextQuery) => Promise<Page>) {
     this.#read = read;
   }
 
   /** Iterate over the pages. A page may have fewer rows than `page_size`, also if it is not the last. */
   async *pages(): AsyncGenerator<Page, void, undefined> {
-    for (let query: Record<string, string> | null = {}; query; ) {
+    for (let query: NextQuery | null = {}; query; ) {
       const page: Page = await this.#read(query);
       yield page;
       query = nextQuery(page);
@@ -39,9 +39,14 @@ export class Paginator<Item, Page extends { results: Item[] }> implements AsyncI
   }
 }
 
+export type NextQuery = Record<string, string | string[]>;
+
 /** Return the query of the page after `page`, or null. Only the query of `next` is used, never its host. */
-function nextQuery(page: object): Record<string, string> | null {
+export function nextQuery(page: object): NextQuery | null {
   const { next, next_before: before } = page as { next?: string | null; next_before?: string | number | null };
-  if (next) return Object.fromEntries(new URL(next, "http://localhost").searchParams);
+  if (next) {
+    const { searchParams: query } = new URL(next, "http://localhost");
+    return Object.fromEntries([...query.keys()].map((name) => [name, query.getAll(name)])); // a filter may be repeated
+  }
   return before === undefined || before === null ? null : { before: String(before) };
 }

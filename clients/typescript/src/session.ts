@@ -90,6 +90,11 @@ export class SessionManager {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Notify that the server no longer accepts the site's cookie. */
+  cookieEnded(): void {
+    this.#notify(null);
+  }
+
   /** Return the bearer token to send, renewed if it is about to expire; null if there is none. */
   async token(): Promise<string | null> {
     if (this.#credentials === "cookie") return null;

@@ -20,6 +20,8 @@ export interface SendOptions extends RequestOptions {
   send?: Send;
   /** Return the answer as soon as its headers are there; its body is not repeated. */
   stream?: boolean;
+  /** The body, null for none; by default that of the request, which can only be read asynchronously. */
+  body?: string | null;
   /** Whether an attempt without an answer may be repeated; by default that depends on the method and the path. */
   repeatable?: boolean;
   /** False for calls that obtain credentials. "cookie" uses the site's cookie. */
@@ -74,13 +76,15 @@ export class Transport {
   /**
    * Send a request, repeat it if it failed for a reason that passes, and return the last answer, also an error.
    * Throws NetworkError if there was no answer, AuthenticationError if the session has ended, the signal's reason if aborted.
+   *
+   * With the cookie and a given body, the first attempt is sent before this returns: a page that is being closed does not
+   * continue after an `await`.
    */
   async send(request: Request, options: SendOptions = {}): Promise<Response> {
     const { method, url } = request;
     const { signal, maxRetries = this.#options.maxRetries } = options;
     const headers = new Headers(request.headers);
-    const bytes = method === "GET" || method === "HEAD" ? undefined : await request.arrayBuffer();
-    const body = bytes?.byteLength ? bytes : undefined;
+    const body = options.body === undefined ? await readBody(request) : options.body;
     const isAuth = url.startsWith(`${this.#options.api}/auth/`);
     const repeatable = options.repeatable ?? (method !== "POST" || !isAuth);
     if (method === "POST" && !isAuth && !headers.has("Idempotency-Key")) {
@@ -92,8 +96,9 @@ export class Transport {
     let renewed = false;
     let unsure = false; // whether an earlier attempt may have done its work
     for (let attempt = 0; ; ) {
-      const token = options.auth === undefined ? await this.session.token() : null;
-      const usesCookie = options.auth === "cookie" || (options.auth === undefined && this.session.usesCookie);
+      const isCookieSession = options.auth === undefined && this.session.usesCookie;
+      const usesCookie = options.auth === "cookie" || isCookieSession;
+      const token = options.auth === undefined && !isCookieSession ? await this.session.token() : null;
       if (token) headers.set("Authorization", `Bearer ${token}`);
       if (usesCookie && method !== "GET") headers.set("X-CSRFToken", cookie("csrftoken"));
 
@@ -114,10 +119,11 @@ export class Transport {
         await this.session.renew(token);
         continue;
       }
+      if (response?.status === 401 && isCookieSession) this.session.cookieEnded();
       const wait = this.#wait(response, attempt);
       const sureToRepeat = repeatable || response?.status === 429;
       if (attempt >= maxRetries || wait === null || !sureToRepeat) {
-        if (!response) throw new NetworkError("The server cannot be reached.", { cause: failure });
+        if (!response) throw new NetworkError(undefined, { cause: failure });
         if (unsure) response = await this.#settle(request, response, body);
         return method === "GET" && !options.stream ? this.#remember(url, response, cached) : response;
       }
@@ -173,15 +179,21 @@ export class Transport {
   }
 
   /** Return the answer to a write that was repeated because an earlier attempt may have been done already. */
-  async #settle(request: Request, response: Response, body: ArrayBuffer | undefined): Promise<Response> {
+  async #settle(request: Request, response: Response, body: string | ArrayBuffer | null): Promise<Response> {
     if (request.method === "DELETE" && response.status === 404) return new Response(null, { status: 204 });
     if (response.status !== 412 || !body || (request.method !== "PATCH" && request.method !== "PUT")) return response;
     // The earlier attempt may itself have changed the version: then the object has what was sent.
     const current = await this.send(new Request(request.url));
     if (!current.ok) return response;
     const text = await current.text();
-    return includes(JSON.parse(text), JSON.parse(new TextDecoder().decode(body))) ? copy(current, text) : response;
+    const sent = typeof body === "string" ? body : new TextDecoder().decode(body);
+    return includes(JSON.parse(text), JSON.parse(sent)) ? copy(current, text) : response;
   }
+}
+
+async function readBody(request: Request): Promise<ArrayBuffer | null> {
+  const bytes = request.method === "GET" || request.method === "HEAD" ? null : await request.arrayBuffer();
+  return bytes?.byteLength ? bytes : null;
 }
 
 function copy(response: Response, body: string): Response {

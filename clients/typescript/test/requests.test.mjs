@@ -42,6 +42,23 @@ test("each call has a key of its own, and a key of the caller is sent", async ()
   assert.equal(keys[2], "mine");
 });
 
+test("with the cookie, fetch is called before the call returns: a page that is closed does not continue", () => {
+  const sent = [];
+  const fetch = (url, { method, body, keepalive }) => {
+    sent.push([method, new URL(url).pathname, body, keepalive]);
+    return new Promise(() => {});
+  };
+  const client = createClient({ url: "https://atrium.test", credentials: "cookie", timeout: 0, fetch });
+  client.post("/notes/", { body: { title: "Milk" }, keepalive: true });
+  client.delete("/notes/{id}/", { path: { id: 1 }, keepalive: true });
+  client.get("/notes/");
+  assert.deepEqual(sent, [
+    ["POST", "/api/v1/notes/", '{"title":"Milk"}', true],
+    ["DELETE", "/api/v1/notes/1/", null, true],
+    ["GET", "/api/v1/notes/", null, false],
+  ]);
+});
+
 test("Retry-After is waited for, as seconds or as a date", async () => {
   const times = [];
   const { url } = await serve((request, response) => {
@@ -131,6 +148,15 @@ test("a read that is unchanged is answered from the cache, as a new object", asy
   assert.deepEqual(requests.map((each) => each.headers["if-none-match"]), [undefined, '"1"']);
 });
 
+test("fetch says that a page has not changed if it is given the page's ETag", async () => {
+  const { url } = await serve((request, response) =>
+    request.headers["if-none-match"] ? json(response, 304, null) : json(response, 200, { results: [] }, { ETag: '"7"' }),
+  );
+  const client = createClient({ url, credentials: token });
+  const tag = client.etag(await client.get("/notes/"));
+  assert.equal((await client.fetch("/notes/", { headers: { "If-None-Match": tag } })).status, 304);
+});
+
 test("ifMatch sends the tag of the object that was read, not of a later read", async () => {
   let version = 1;
   const { url, requests } = await serve((request, response) => {
@@ -198,14 +224,15 @@ test("lists follow cursors and page numbers, only on the client's own host", asy
       return json(response, 200, { results: [{ n: 1 }], next_before: searchParams.has("before") ? null : 5 });
     }
     const page = Number(searchParams.get("page") ?? 1);
-    json(response, 200, { count: 3, next: page < 2 ? `${other}/?page=2` : null, previous: null, results: [{ id: page }, { id: 2 }] });
+    json(response, 200, { count: 3, next: page < 2 ? `${other}/?page=2&steepl=S&steepl=T` : null, previous: null, results: [{ id: page }, { id: 2 }] });
   });
   const client = createClient({ url, credentials: token });
   const notes = await client.list("/notes/", { query: { search: "x" } }).toArray();
   assert.deepEqual(notes.map((each) => each.id), ["first", "second", "a=", "b"]);
   assert.ok(requests.every((each) => each.url.includes("search=x")));
   assert.equal((await client.list("/conversations/").toArray()).length, 2);
-  assert.deepEqual((await client.list("/trends/").toArray()).map((each) => each.id), [1, 2]);
+  assert.deepEqual((await client.list("/trends/", { query: { steepl: ["S", "T"] } }).toArray()).map((each) => each.id), [1, 2]);
+  assert.match(requests.at(-1).url, /\?steepl=S&steepl=T&page=2$/);
   assert.equal((await client.list("/notes/").toArray({ limit: 3 })).length, 3);
   const sizes = [];
   for await (const page of client.list("/notes/").pages()) sizes.push(page.results.length);

@@ -194,3 +194,12 @@ test("a session of the site's cookie is renewed by the same call", async () => {
   assert.deepEqual(requests.map((each) => each.url.split("/").at(-2)), ["from-session", "profile", "from-session", "profile"]);
   assert.equal("x-csrftoken" in requests[0].headers, true);
 });
+
+test("a page with the site's cookie is notified when the session has ended", async () => {
+  const { url } = await serve((request, response) => fail(response, 401, "not_authenticated"));
+  const client = createClient({ url, credentials: "cookie" });
+  const sessions = [];
+  client.onSessionChange((session) => sessions.push(session));
+  await assert.rejects(client.get("/notes/"), AuthenticationError);
+  assert.deepEqual(sessions, [null]);
+});

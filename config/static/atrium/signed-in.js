@@ -13,6 +13,7 @@ live.addEventListener("open", async () => {
   opened = true;
 });
 live.addEventListener("closed", () => setTimeout(whoIsSignedIn, 1000)); // the session may have ended
+atrium.onSessionChange((session) => session || signedOut());
 document.addEventListener("atrium:signed-out", signedOut); // api.js
 live.start();
 watchUnread();
@@ -32,8 +33,8 @@ async function finishActions() {
 async function whoIsSignedIn() {
   try {
     return (await atrium.get("/auth/profile/")).usercode;
-  } catch (error) {
-    if (error.status === 401) signedOut();
+  } catch {
+    // Signed out (see onSessionChange), or there is no connection.
   }
 }
 
