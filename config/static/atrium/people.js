@@ -1,5 +1,5 @@
 // People whom the user may want to write to, to be found by name.
-import { api } from "./api.js";
+import { atrium } from "./site.js";
 
 const MOST = 2000; // people; the conversations after them are found by scrolling, and everybody by code
 
@@ -14,13 +14,11 @@ export function knownPeople() {
 
 async function fetchPeople() {
   const found = new Map();
-  const online = await api("/api/v1/presence/").then(({ data }) => data.online, () => []); // not available without Redis
+  const { online } = await atrium.get("/presence/").catch(() => ({ online: [] })); // not available without Redis
   for (const { usercode, username, image } of online) found.set(usercode, { usercode, username, image });
-  let query = "page_size=200";
-  while (query && found.size < MOST) {
-    const { results, next_before } = (await api(`/api/v1/conversations/?${query}`)).data;
-    for (const { person } of results) found.set(person.usercode, person);
-    query = next_before && `page_size=200&before=${next_before}`;
+  for await (const page of atrium.list("/conversations/", { query: { page_size: 200 } }).pages()) {
+    for (const { person } of page.results) found.set(person.usercode, person);
+    if (found.size >= MOST) break;
   }
   return [...found.values()];
 }

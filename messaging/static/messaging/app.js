@@ -8,9 +8,9 @@ import { currentRoute, setRoute } from "./route.js";
 import { SearchView } from "./search-view.js";
 import { DELETED, EVERYONE, Store } from "./store.js";
 import { announce, ThreadView } from "./thread-view.js";
-import { api } from "../atrium/api.js";
 import { $, h } from "../atrium/dom.js";
 import { live as stream } from "../atrium/live.js";
+import { NetworkError, atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 
 const root = $("main");
@@ -109,7 +109,7 @@ async function show() {
       if (![EVERYONE, DELETED].includes(code) && !store.people.has(code)) await store.fetchPerson(code);
     } catch (error) {
       $("panes").classList.remove("reading");
-      if (error.offline) return; // the next connection tries again
+      if (error instanceof NetworkError) return; // the next connection tries again
       toast(error.status === 404 ? `No user has the code ${code}.` : error.message, "warn");
       setRoute({ code: "" }, { replace: true });
       return show();
@@ -299,7 +299,7 @@ stream.addEventListener("open", async () => {
   const isFirst = !loaded;
   await untilDone(async () => {
     // Another user may have signed in in another window. They must not see or send what is on this page.
-    if (!isFirst && (await api("/api/v1/auth/profile/")).data.usercode !== me.usercode) {
+    if (!isFirst && (await atrium.get("/auth/profile/")).usercode !== me.usercode) {
       store.actions.discard();
       return location.reload();
     }

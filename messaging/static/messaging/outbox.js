@@ -1,6 +1,6 @@
 // Messages that the server has not acknowledged yet. They are in localStorage, so a reload or a crash loses none. Each has
 // an Idempotency-Key, so sending it several times creates one message.
-import { api, newKey } from "../atrium/api.js";
+import { NetworkError, atrium, randomKey } from "../atrium/site.js";
 
 const FIRST_DELAY = 1000;
 const MAX_DELAY = 30000;
@@ -26,7 +26,7 @@ export class Outbox extends EventTarget {
 
   // `to` is a list of usercodes; an empty list means everybody online.
   add(body, to) {
-    const entry = { key: newKey(), body, to, written_at: new Date().toISOString(), failed: "" };
+    const entry = { key: randomKey(), body, to, written_at: new Date().toISOString(), failed: "" };
     this.entries.push(entry);
     this.#write();
     this.#changed();
@@ -50,7 +50,7 @@ export class Outbox extends EventTarget {
     const entry = this.entries.find((each) => each.key === key);
     if (!entry) return;
     // A rejected message becomes a new request with a new key. One without a response keeps its key.
-    if (entry.rejected) entry.key = newKey();
+    if (entry.rejected) entry.key = randomKey();
     entry.failed = entry.rejected = "";
     this.#write();
     this.#changed();
@@ -82,19 +82,19 @@ export class Outbox extends EventTarget {
     entry.tried = true;
     const target = entry.to.length ? { recipients: entry.to } : { broadcast: true };
     try {
-      const { data } = await api("/api/v1/messages/", {
-        method: "POST",
+      const message = await atrium.post("/messages/", {
         body: { body: entry.body, ...target },
-        headers: { "Idempotency-Key": entry.key },
+        idempotencyKey: entry.key,
+        maxRetries: 0,
       });
       this.#delay = FIRST_DELAY;
       this.entries = this.entries.filter((each) => each.key !== entry.key);
       this.#write();
-      this.dispatchEvent(new CustomEvent("sent", { detail: { entry, message: data } }));
+      this.dispatchEvent(new CustomEvent("sent", { detail: { entry, message } }));
       return true;
     } catch (error) {
-      if (error.offline || error.status >= 500 || error.status === 429) {
-        this.#timer = setTimeout(() => this.flush(), Math.max(this.#delay, error.retryAfter * 1000));
+      if (error instanceof NetworkError || error.status >= 500 || error.status === 429) {
+        this.#timer = setTimeout(() => this.flush(), Math.max(this.#delay, (error.retryAfter ?? 0) * 1000));
         this.#delay = Math.min(this.#delay * 2, MAX_DELAY);
         this.dispatchEvent(new CustomEvent("delayed", { detail: error }));
         return false;

@@ -1,7 +1,7 @@
 // The search in the left pane. It finds people by name or code, and messages by their text.
 import { $, avatar, clock, h, icon, reconcile } from "../atrium/dom.js";
-import { api } from "../atrium/api.js";
 import { fold, matches } from "../atrium/people.js";
+import { NetworkError, atrium, nextQuery } from "../atrium/site.js";
 import { excerpt } from "./excerpt.js";
 import { loadWhileScrolling, moveWithArrows } from "./lists.js";
 import { DELETED, EVERYONE } from "./store.js";
@@ -114,7 +114,7 @@ export class SearchView {
     this.#request = new AbortController();
     const query = this.query;
     try {
-      const { results, next } = await this.#fetch(new URLSearchParams({ search: query, page_size: PAGE }));
+      const { results, next } = await this.#fetch({ search: query, page_size: PAGE });
       if (query !== this.query) return;
       this.#failed = false;
       this.#messages = results;
@@ -124,7 +124,7 @@ export class SearchView {
       this.#say(results.length ? count : `No message contains “${query}”.`);
     } catch (error) {
       if (error.name === "AbortError" || query !== this.query) return;
-      this.#failed = Boolean(error.offline);
+      this.#failed = error instanceof NetworkError;
       this.#say(`Messages could not be searched. ${error.message}`);
     }
   }
@@ -140,8 +140,8 @@ export class SearchView {
   }
 
   async #fetch(query) {
-    const { data } = await api(`/api/v1/messages/?${query}`, { signal: this.#request.signal });
-    return { results: data.results.filter((each) => !each.deleted_at), next: data.next && new URL(data.next).searchParams };
+    const page = await atrium.get("/messages/", { query, signal: this.#request.signal });
+    return { results: page.results.filter((each) => !each.deleted_at), next: nextQuery(page) };
   }
 
   // Known people whose name contains the words, or who have the code; names that begin with the text come first.

@@ -1,9 +1,9 @@
 // The page's data: people, who is online, conversations, and the messages of opened threads. It calls the API and emits
 // "changed" with the part that changed; the views read from it.
 import { UNDO_TIME, actions } from "./undo.js";
-import { api } from "../atrium/api.js";
 import { live } from "../atrium/live.js";
 import { knownPeople } from "../atrium/people.js";
+import { atrium, nextQuery } from "../atrium/site.js";
 import { showUnread } from "../atrium/unread.js";
 
 export const EVERYONE = "everyone"; // no usercode: those are upper case
@@ -45,23 +45,23 @@ export class Store extends EventTarget {
 
   async load() {
     const [conversations, unread, blocks, newest, orphans] = await Promise.all([
-      api("/api/v1/conversations/"),
-      api("/api/v1/messages/unread/"),
-      api("/api/v1/blocks/"),
-      api("/api/v1/messages/?page_size=1"),
-      api("/api/v1/messages/?from_deleted=true&page_size=1"),
+      atrium.get("/conversations/"),
+      atrium.get("/messages/unread/"),
+      atrium.get("/blocks/"),
+      atrium.get("/messages/", { query: { page_size: 1 } }),
+      atrium.get("/messages/", { query: { from_deleted: true, page_size: 1 } }),
     ]);
-    this.blocked = new Set(blocks.data.map((each) => each.usercode));
-    this.#addConversations(conversations.data);
-    for (const message of orphans.data.results) this.conversations.set(DELETED, message);
-    this.#setUnread(unread.data);
-    this.synced = newest.data.results[0]?.id ?? 0;
-    this.syncedAt = Date.parse(newest.data.results[0]?.created_at ?? "1970-01-02");
+    this.blocked = new Set(blocks.map((each) => each.usercode));
+    this.#addConversations(conversations);
+    for (const message of orphans.results) this.conversations.set(DELETED, message);
+    this.#setUnread(unread);
+    this.synced = newest.results[0]?.id ?? 0;
+    this.syncedAt = Date.parse(newest.results[0]?.created_at ?? "1970-01-02");
   }
 
   async loadOlderConversations() {
     if (this.olderThan === null) return;
-    this.#addConversations((await api(`/api/v1/conversations/?before=${this.olderThan}`)).data);
+    this.#addConversations(await atrium.get("/conversations/", { query: { before: this.olderThan } }));
     this.changed("conversations");
   }
 
@@ -81,7 +81,7 @@ export class Store extends EventTarget {
   }
 
   async refreshUnread() {
-    this.#setUnread((await api("/api/v1/messages/unread/")).data);
+    this.#setUnread(await atrium.get("/messages/unread/"));
   }
 
   #setUnread({ total, by_sender }) {
@@ -110,7 +110,7 @@ export class Store extends EventTarget {
   }
 
   async fetchPerson(usercode) {
-    return this.addPerson((await api(`/api/v1/people/${encodeURIComponent(usercode)}/`)).data);
+    return this.addPerson(await atrium.get("/people/{usercode}/", { path: { usercode } }));
   }
 
   // --- Threads ------------------------------------------------------------------------------------------------------
@@ -136,13 +136,13 @@ export class Store extends EventTarget {
     const thread = this.thread(code);
     return this.#once(thread, "open", async () => {
       if (thread.loaded && thread.atEnd) return;
-      const newest = await this.#fetch(code, `page_size=${PAGE}`);
+      const newest = await this.#fetch(code, { page_size: PAGE });
       if (!thread.atEnd) thread.messages.clear(); // what is loaded is somewhere else
       this.#addNewer(code, { ...newest, next: null });
       thread.atStart = !newest.next;
       const missing = (this.unread.get(code)?.count ?? 0) > this.messages(code).filter((message) => this.isUnread(code, message)).length;
       if (missing && newest.next) {
-        const [first] = (await this.#fetch(code, "unread=true&after=0&page_size=1")).results;
+        const [first] = (await this.#fetch(code, { unread: true, after: 0, page_size: 1 })).results;
         if (first && !thread.messages.has(first.id)) await this.#openAt(code, first.id);
       }
       thread.loaded = true;
@@ -164,8 +164,8 @@ export class Store extends EventTarget {
 
   async #openAt(code, id) {
     const [before, after] = await Promise.all([
-      this.#fetch(code, `before=${id}&page_size=${PAGE}`),
-      this.#fetch(code, `after=${id - 1}&page_size=${2 * PAGE}`),
+      this.#fetch(code, { before: id, page_size: PAGE }),
+      this.#fetch(code, { after: id - 1, page_size: 2 * PAGE }),
     ]);
     const thread = this.thread(code);
     thread.later = [...thread.messages.values()];
@@ -191,7 +191,7 @@ export class Store extends EventTarget {
     const thread = this.thread(code);
     return this.#once(thread, "end", async () => {
       if (thread.atEnd) return;
-      const { results, next } = await this.#fetch(code, `page_size=${PAGE}`);
+      const { results, next } = await this.#fetch(code, { page_size: PAGE });
       thread.messages.clear();
       thread.atStart = !next;
       this.#addNewer(code, { results, next: null });
@@ -203,7 +203,7 @@ export class Store extends EventTarget {
     const thread = this.thread(code);
     return this.#once(thread, "older", async () => {
       if (thread.atStart) return;
-      const { results, next } = await this.#fetch(code, `before=${this.messages(code)[0].id}&page_size=${PAGE}`);
+      const { results, next } = await this.#fetch(code, { before: this.messages(code)[0].id, page_size: PAGE });
       this.#addPage(code, results);
       thread.atStart = !next;
       this.changed("thread", { code });
@@ -214,7 +214,7 @@ export class Store extends EventTarget {
     const thread = this.thread(code);
     return this.#once(thread, "newer", async () => {
       if (thread.atEnd) return;
-      this.#addNewer(code, await this.#fetch(code, `after=${this.messages(code).at(-1).id}&page_size=${2 * PAGE}`));
+      this.#addNewer(code, await this.#fetch(code, { after: this.messages(code).at(-1).id, page_size: 2 * PAGE }));
       this.changed("thread", { code });
     });
   }
@@ -229,9 +229,13 @@ export class Store extends EventTarget {
     return thread.loading.get(kind);
   }
 
-  async #fetch(code, query) {
-    const peer = { [EVERYONE]: "broadcast=true", [DELETED]: "from_deleted=true" }[code] ?? `with=${code}`;
-    return (await api(`/api/v1/messages/?${peer}&${query}`)).data;
+  #fetch(code, query) {
+    return atrium.get("/messages/", { query: { ...this.#peer(code), ...query } });
+  }
+
+  // The filter of a thread, for the list of messages and for what was read.
+  #peer(code) {
+    return { [EVERYONE]: { broadcast: true }, [DELETED]: { from_deleted: true } }[code] ?? { with: code };
   }
 
   #addPage(code, messages) {
@@ -260,8 +264,8 @@ export class Store extends EventTarget {
   async catchUp() {
     const since = new Date(this.syncedAt - OVERLAP).toISOString();
     const complete =
-      (await this.#forEach(`changed_since=${since}`, (message) => (message.deleted_at ? this.#markDeleted(message.id) : this.markEdited(message)))) &&
-      (await this.#forEach(`after=${this.synced}`, (message) => {
+      (await this.#forEach({ changed_since: since }, (message) => (message.deleted_at ? this.#markDeleted(message.id) : this.markEdited(message)))) &&
+      (await this.#forEach({ after: this.synced }, (message) => {
         this.receive(message, { count: false });
         this.synced = Math.max(this.synced, message.id);
         this.syncedAt = Math.max(this.syncedAt, Date.parse(message.created_at));
@@ -278,14 +282,13 @@ export class Store extends EventTarget {
 
   // Call `apply` with each message that fits the query; returns false if there are too many.
   async #forEach(query, apply) {
-    let path = `/api/v1/messages/?${query}&page_size=200`;
-    for (let page = 0; path && page < CATCH_UP_PAGES; page++) {
-      const { data } = await api(path);
-      data.results.forEach(apply);
-      // The link contains PUBLIC_URL; this page may have been opened under another name of the site.
-      path = data.next && new URL(data.next).pathname + new URL(data.next).search;
+    let next = { ...query, page_size: 200 };
+    for (let pages = 0; next && pages < CATCH_UP_PAGES; pages++) {
+      const page = await atrium.get("/messages/", { query: next });
+      page.results.forEach(apply);
+      next = nextQuery(page);
     }
-    return !path;
+    return !next;
   }
 
   // --- Events -------------------------------------------------------------------------------------------------------
@@ -396,8 +399,8 @@ export class Store extends EventTarget {
   // --- Presence -----------------------------------------------------------------------------------------------------
 
   async heartbeat() {
-    const { data } = await api("/api/v1/presence/", { method: "POST" });
-    this.online = new Map(data.online.map((each) => [each.usercode, this.addPerson(each)]));
+    const { online } = await atrium.post("/presence/", { maxRetries: 0 });
+    this.online = new Map(online.map((each) => [each.usercode, this.addPerson(each)]));
     this.changed("presence");
   }
 
@@ -427,9 +430,8 @@ export class Store extends EventTarget {
       for (const id of ids) if (thread.messages.has(id)) this.#put(thread, { ...thread.messages.get(id), read_at });
     };
     mark(new Date().toISOString());
-    const peer = { [EVERYONE]: { broadcast: true }, [DELETED]: { from_deleted: true } }[code] ?? { with: code };
     try {
-      await api("/api/v1/messages/read/", { method: "POST", body: { up_to: Math.max(...ids), ...peer } });
+      await atrium.post("/messages/read/", { body: { up_to: Math.max(...ids), ...this.#peer(code) } });
     } catch (error) {
       mark(null);
       throw error;
@@ -439,7 +441,7 @@ export class Store extends EventTarget {
 
   // Change the text of my message for everybody.
   async edit(id, body) {
-    this.markEdited((await api(`/api/v1/messages/${id}/`, { method: "PATCH", body: { body } })).data);
+    this.markEdited(await atrium.patch("/messages/{id}/", { path: { id }, body: { body } }));
   }
 
   // Delete a message for everybody, in time for the server's limit, unless it is undone.
@@ -453,14 +455,14 @@ export class Store extends EventTarget {
   }
 
   async unblock(code) {
-    await api(`/api/v1/blocks/${code}/`, { method: "DELETE" });
+    await atrium.delete("/blocks/{usercode}/", { path: { usercode: code } });
     this.blocked.delete(code);
     this.changed("head");
     live.share("blocks", {});
   }
 
   async refreshBlocks() {
-    this.blocked = new Set((await api("/api/v1/blocks/")).data.map((each) => each.usercode));
+    this.blocked = new Set((await atrium.get("/blocks/")).map((each) => each.usercode));
     this.changed("head");
   }
 

@@ -8,8 +8,8 @@
 // A browser that is killed loses what it has not yet written to the disk: Chromium writes localStorage within a few seconds.
 // Then nothing is deleted or blocked, and the page shows the message as before. A deletion that is sent more than 15 minutes
 // after the message, or a block that is a day old, is not done; a notice says so.
-import { api, newKey } from "../atrium/api.js";
 import { live } from "../atrium/live.js";
+import { NetworkError, atrium, randomKey } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 
 export const UNDO_TIME = 7000;
@@ -17,9 +17,9 @@ const RETRY = 5000;
 const PRECEDENCE = 2000; // milliseconds that the tab of the action has before other tabs send it
 const KEY_AGE = 23 * 60 * 60 * 1000; // an Idempotency-Key is valid for a day
 const CALLS = {
-  delete: (id) => ({ method: "DELETE", path: `/api/v1/messages/${id}/` }),
+  delete: (id, key, options) => atrium.delete("/messages/{id}/", { path: { id }, ...options }),
   // Sent twice with one key, it does not block again a person who was unblocked in between.
-  block: (code, id) => ({ method: "POST", path: `/api/v1/blocks/${code}/`, headers: { "Idempotency-Key": id } }),
+  block: (usercode, key, options) => atrium.post("/blocks/{usercode}/", { path: { usercode }, idempotencyKey: key, ...options }),
 };
 const FAILURES = { delete: () => "Not deleted", block: (name) => `${name} is not blocked` };
 
@@ -46,7 +46,7 @@ class UndoableActions extends EventTarget {
   // Do the action after `time` milliseconds unless it is undone. `name` is the person's, for notices.
   add(kind, target, { name = "", time = UNDO_TIME } = {}) {
     if (this.get(kind, target)) return;
-    const action = { kind, target, name, due: Date.now() + time, id: newKey() };
+    const action = { kind, target, name, due: Date.now() + time, id: randomKey() };
     this.#store((all) => [...all, action]);
     this.#hold(action, time);
   }
@@ -94,14 +94,14 @@ class UndoableActions extends EventTarget {
     if (action.kind === "block" && Date.now() - action.due > KEY_AGE) return this.#fail(action, new Error("The browser was closed before it was sent."));
     action.state = "sending";
     this.#emit("changed", action);
-    const { path, ...call } = CALLS[action.kind](action.target, action.id);
     try {
-      await api(path, { ...call, ...options });
+      await CALLS[action.kind](action.target, action.id, { maxRetries: 0, ...options });
     } catch (error) {
       if (this.get(action.kind, action.target) !== action) return;
-      if (!error.offline && error.status < 500 && ![401, 429].includes(error.status)) return this.#fail(action, error);
+      const isTemporary = error instanceof NetworkError || error.status >= 500 || [401, 429].includes(error.status);
+      if (!isTemporary) return this.#fail(action, error);
       action.state = "waiting";
-      if (error.status !== 401) this.#schedule(action, Math.max(RETRY, error.retryAfter * 1000)); // else the next visit sends it
+      if (error.status !== 401) this.#schedule(action, Math.max(RETRY, (error.retryAfter ?? 0) * 1000)); // else the next visit sends it
       this.#emit("changed", action);
       return;
     }
