@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from ..models import FileMetadata
 
 # The modules of each page besides its own, loaded while the page is parsed and not one after the other.
-_SHARED = ("atrium/api", "atrium/dom", "atrium/live", "atrium/toast", "contacts/words")
+_SHARED = ("atrium/client", "atrium/site", "atrium/dom", "atrium/live", "atrium/toast", "contacts/words")
 MODULES = {
     "people": ("contacts/later", "contacts/drawer", "contacts/rows", "contacts/selection"),
     "import": ("contacts/columns", "contacts/corrections", "contacts/outcome", "contacts/sheet"),

@@ -1,6 +1,6 @@
 // One contact in a drawer at the side: read, correct, delete.
-import { api } from "../atrium/api.js";
 import { clock, h, icon } from "../atrium/dom.js";
+import { atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 
 const FIELDS = [
@@ -101,8 +101,7 @@ export class Drawer {
     for (const [field] of FIELDS) this.#error(field, "");
     const { id } = this.contact;
     try {
-      const { data } = await api(`/api/v1/contacts/${id}/`, { method: "PATCH", body: changes });
-      this.saved(data);
+      this.saved(await atrium.patch("/contacts/{id}/", { path: { id }, body: changes }));
       toast("Saved.", "ok");
       if (this.contact?.id === id) {
         this.close();

@@ -1,7 +1,7 @@
 // The import of a file, in steps that the address shows (#columns, #check): choose a file, match its columns, check what an
 // import would do with each row, correct rejected cells, import.
-import { newKey } from "../atrium/api.js";
 import { $, h, icon } from "../atrium/dom.js";
+import { randomKey } from "../atrium/site.js";
 import { Columns, fullMapping } from "./columns.js";
 import { Corrections, corrected } from "./corrections.js";
 import { outcome, reasons } from "./outcome.js";
@@ -115,7 +115,7 @@ async function read() {
     mapping = fullMapping(report);
     isExact = !report.problems.length;
     corrections = null;
-    keys = [newKey(), newKey()];
+    keys = [randomKey(), randomKey()];
     columns.open(file, report, mapping, sheet);
     if (JSON.stringify(mapping.name) !== JSON.stringify([report.mapping.name ?? []].flat())) checkAgain();
     history.replaceState(null, "", location.pathname);
@@ -154,7 +154,7 @@ async function checkAgain() {
     if (mine !== asked) return;
     report = { ...found, columns: report.columns, sheets: report.sheets };
     corrections = null;
-    keys = [newKey(), newKey()];
+    keys = [randomKey(), randomKey()];
     columns.show(report);
     showProblem(null);
     if (!$("check").hidden) drawCheck();

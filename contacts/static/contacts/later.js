@@ -1,14 +1,13 @@
 // Deletions that can be taken back for seven seconds: the request is sent when the time is over, or when the page is left.
-import { api, cookie } from "../atrium/api.js";
 import { toast } from "../atrium/toast.js";
 
 const SECONDS = 7;
 const waiting = new Set();
 
-// Delete `path` later. `undone()` is called when the user takes it back, `deleted()` after the request, `failed()` if it
-// was refused. What is deleted already counts as deleted.
-export function deleteLater(path, text, { undone, deleted, failed = undone }) {
-  const job = { path };
+// Call `send(options)`, which deletes something, later. `undone()` is called when the user takes it back, `deleted()` after
+// the request, `failed()` if it was refused. What is deleted already counts as deleted.
+export function deleteLater(send, text, { undone, deleted, failed = undone }) {
+  const job = { send };
   const notice = toast(text, "info", SECONDS, {
     label: "Undo",
     run() {
@@ -22,7 +21,7 @@ export function deleteLater(path, text, { undone, deleted, failed = undone }) {
     waiting.delete(job);
     notice.remove();
     try {
-      await api(path, { method: "DELETE" });
+      await send();
     } catch (error) {
       if (error.status !== 404) {
         toast(error.message, "danger");
@@ -34,9 +33,9 @@ export function deleteLater(path, text, { undone, deleted, failed = undone }) {
 }
 
 addEventListener("pagehide", () => {
-  for (const { path, timer } of waiting) {
+  for (const { send, timer } of waiting) {
     clearTimeout(timer);
-    fetch(path, { method: "DELETE", keepalive: true, credentials: "same-origin", headers: { "X-CSRFToken": cookie("csrftoken") } });
+    send({ keepalive: true }).catch(() => {}); // nothing can be shown any more
   }
   waiting.clear();
 });

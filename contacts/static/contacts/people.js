@@ -1,7 +1,7 @@
 // The list of contacts. The address has the filters, the order and the open contact.
-import { api } from "../atrium/api.js";
 import { $, clock, h, icon } from "../atrium/dom.js";
 import { live } from "../atrium/live.js";
+import { atrium, getPageData } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 import { Drawer } from "./drawer.js";
 import { deleteLater } from "./later.js";
@@ -124,10 +124,10 @@ addEventListener("click", ({ target }) => !$("export").contains(target) && ($("e
 
 // The names of the uploads, for the filter.
 async function loadUploads() {
-  const { data } = await api("/api/v1/contacts/uploads/?page_size=200");
+  const { results } = await atrium.get("/contacts/uploads/", { query: { page_size: 200 } });
   const field = form.elements.upload;
   const chosen = field.value;
-  field.replaceChildren(field.options[0], ...data.results.map(({ id, name, created_at: at }) => h("option", { value: String(id) }, `${name}, ${clock.short(at)}`)));
+  field.replaceChildren(field.options[0], ...results.map(({ id, name, created_at: at }) => h("option", { value: String(id) }, `${name}, ${clock.short(at)}`)));
   field.value = chosen;
   fill();
 }
@@ -141,7 +141,7 @@ const rows = new Rows($("rows"), {
     const params = query();
     params.set("offset", offset);
     params.set("limit", limit);
-    return (await api(`/contacts/window/?${params}`, { signal: offset ? undefined : request.signal })).data;
+    return getPageData(`/contacts/window/?${params}`, { signal: offset ? undefined : request.signal });
   },
   version: (row) => [row.name, row.phone_number, row.email_address, leaving.has(row.id), selection.has(row.id)].join("\n"),
   build(row, element) {
@@ -185,7 +185,7 @@ const selection = new Selection($("selection"), $("select-all"), {
     const params = query();
     params.set("offset", offset);
     params.set("limit", limit);
-    return (await api(`/contacts/ids/?${params}`)).data.ids;
+    return (await getPageData(`/contacts/ids/?${params}`)).ids;
   },
   changed: () => rows.draw(),
   deleted: () => rows.reload({ keep: true }),
@@ -219,7 +219,7 @@ const drawer = new Drawer({
     const { id, name, email_address: email, phone_number: phone } = contact;
     leaving.add(id);
     rows.draw();
-    deleteLater(`/api/v1/contacts/${id}/`, `Deleted ${name || email || phone}.`, {
+    deleteLater((options) => atrium.delete("/contacts/{id}/", { path: { id }, ...options }), `Deleted ${name || email || phone}.`, {
       undone() {
         leaving.delete(id);
         rows.draw();
@@ -238,8 +238,8 @@ async function showContact() {
   const known = rows.find(Number(id));
   if (known) return drawer.open(known);
   try {
-    const { data } = await api(`/api/v1/contacts/${id}/`);
-    if (new URLSearchParams(location.search).get("contact") === id) drawer.open(data);
+    const contact = await atrium.get("/contacts/{id}/", { path: { id } });
+    if (new URLSearchParams(location.search).get("contact") === id) drawer.open(contact);
   } catch (error) {
     history.replaceState(null, "", address(read()));
     toast(error.status === 404 ? "This contact does not exist." : error.message, "warn");

@@ -1,6 +1,6 @@
 // Selected contacts, and the bar that deletes them. The selection outlives scrolling: it may be larger than what is loaded.
-import { api } from "../atrium/api.js";
 import { h, icon } from "../atrium/dom.js";
+import { atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 import { count, number } from "./words.js";
 
@@ -119,7 +119,7 @@ export class Selection {
     try {
       for (let start = 0; start < ids.length; start += EACH) {
         const part = ids.slice(start, start + EACH);
-        deleted += (await api("/api/v1/contacts/delete/", { method: "POST", body: { ids: part } })).data.deleted;
+        deleted += (await atrium.post("/contacts/delete/", { body: { ids: part } })).deleted;
         for (const id of part) this.#ids.delete(id);
         progress(start + part.length);
       }

@@ -1,17 +1,11 @@
 // Requests that send a file: the dry run, the upload, and corrected rows as a small CSV file.
-import { api } from "../atrium/api.js";
+import { atrium } from "../atrium/site.js";
 
-const UPLOADS = "/api/v1/contacts/uploads/";
+const UPLOADS = "/contacts/uploads/";
 const FIELDS = ["name", "phone_number", "email_address"];
 const TITLES = ["Name", "Phone Number", "Email Address"];
 
-function form(file, { mapping, sheet } = {}) {
-  const body = new FormData();
-  body.append("file", file, file.name);
-  if (mapping) body.append("mapping", JSON.stringify(mapping));
-  if (sheet) body.append("sheet", sheet);
-  return body;
-}
+const content = (file, { mapping, sheet } = {}) => ({ file, mapping, sheet: sheet || undefined });
 
 let last = Promise.resolve();
 
@@ -20,7 +14,7 @@ export function dryRun(file, choice) {
   const run = async () => {
     for (let attempt = 0; ; attempt++) {
       try {
-        return (await api(`${UPLOADS}?dry_run=true`, { method: "POST", body: form(file, choice) })).data;
+        return await atrium.upload(UPLOADS, { query: { dry_run: true }, body: content(file, choice), maxRetries: 0 });
       } catch (error) {
         // Another tab or another user is checking a file. A full hour's quota has a longer Retry-After.
         const isBusy = (error.status === 429 || error.status === 503) && error.retryAfter > 0 && error.retryAfter <= 10;
@@ -33,8 +27,8 @@ export function dryRun(file, choice) {
   return last;
 }
 
-export async function upload(file, choice, key) {
-  return (await api(UPLOADS, { method: "POST", body: form(file, choice), headers: { "Idempotency-Key": key } })).data;
+export function upload(file, choice, key) {
+  return atrium.upload(UPLOADS, { body: content(file, choice), idempotencyKey: key });
 }
 
 const quoted = (text) => `"${text.replaceAll('"', '""')}"`;

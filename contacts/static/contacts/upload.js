@@ -1,7 +1,7 @@
 // One upload: its progress while it runs, its result, what can be done with it, and its rejected rows.
-import { api, newKey } from "../atrium/api.js";
 import { $, clock, h, icon } from "../atrium/dom.js";
 import { live } from "../atrium/live.js";
+import { atrium, nextQuery, randomKey } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 import { Corrections, corrected } from "./corrections.js";
 import { outcome, reasons } from "./outcome.js";
@@ -12,7 +12,8 @@ import { bytes, count, number, RUNNING, showProblem, statusBadge } from "./words
 const POLL = 2000; // milliseconds, while it runs and no events arrive
 const box = $("upload");
 const id = Number(box.dataset.id);
-const url = `/api/v1/contacts/uploads/${id}/`;
+const path = { id };
+const url = `/api/v1/contacts/uploads/${id}/`; // of downloads
 const progress = new Progress();
 const fixedId = /^\d+$/.exec(new URLSearchParams(location.search).get("corrected") ?? "")?.[0];
 
@@ -21,9 +22,9 @@ let hasRejected = false;
 
 async function load() {
   try {
-    const { data } = await api(url);
+    const upload = await atrium.get("/contacts/uploads/{id}/", { path });
     showProblem(null);
-    show(data);
+    show(upload);
   } catch (error) {
     if (error.status === 404) return location.replace("/contacts/uploads/");
     showProblem(error, load);
@@ -106,17 +107,17 @@ function actions(upload) {
 }
 
 async function retry() {
-  const { data } = await api(`${url}retry/`, { method: "POST" });
+  const upload = await atrium.post("/contacts/uploads/{id}/retry/", { path });
   hasRejected = false;
-  show(data);
+  show(upload);
 }
 
 function askUndo({ accepted, deferred }) {
   const stored = accepted + deferred;
   ask("Undo this upload?", `All contacts and waiting rows that this upload has stored are removed (up to ${number(stored)}), also those that you have corrected since. This cannot be reversed, but you can upload the file again.`, "Undo upload", async () => {
-    const { data } = await api(`${url}undo/`, { method: "POST" });
+    const undone = await atrium.post("/contacts/uploads/{id}/undo/", { path });
     await load();
-    if (data.status === "undone") toast(`Removed ${count(data.removed_contacts, "contact")} and ${count(data.removed_waiting, "waiting row")}.`, "ok");
+    if (undone.status === "undone") toast(`Removed ${count(undone.removed_contacts, "contact")} and ${count(undone.removed_waiting, "waiting row")}.`, "ok");
   });
 }
 
@@ -146,8 +147,8 @@ async function showRejected(upload) {
   const check = h("button.button.secondary", { type: "button" }, "Check corrections");
   const run = h("button.button", { type: "button" });
   const left = h("p.hint", { role: "status" });
-  const key = newKey();
-  let next = `${url}errors/?page_size=50`;
+  const key = randomKey();
+  let next = { page_size: 50 }; // the query of the next page
 
   const update = () => {
     const ready = corrections.ready.length;
@@ -158,9 +159,9 @@ async function showRejected(upload) {
   };
   corrections.changed = update;
   const add = async () => {
-    const { data } = await api(next);
-    corrections.add(data.results);
-    next = data.next && new URL(data.next).pathname + new URL(data.next).search;
+    const page = await atrium.get("/contacts/uploads/{id}/errors/", { path, query: next });
+    corrections.add(page.results);
+    next = nextQuery(page);
     more.hidden = !next;
   };
   more.addEventListener("click", () => busy(more, add));

@@ -1,7 +1,7 @@
 // The list of uploads, with what runs now.
-import { api } from "../atrium/api.js";
 import { $, clock, h, reconcile } from "../atrium/dom.js";
 import { live } from "../atrium/live.js";
+import { atrium, nextQuery } from "../atrium/site.js";
 import { deleteLater } from "./later.js";
 import { outcome } from "./outcome.js";
 import { bytes, count, RUNNING, showEmpty, showProblem, statusBadge } from "./words.js";
@@ -10,14 +10,14 @@ const POLL = 3000; // milliseconds, while one runs and no events arrive
 const list = $("uploads");
 const hidden = new Set(); // deleted, and can be taken back
 let uploads = [];
-let next = null;
+let next = null; // the query of the next page
 
 async function load() {
   try {
-    const { data } = await api("/api/v1/contacts/uploads/?page_size=50");
-    const older = uploads.filter((each) => data.results.length && each.id < data.results.at(-1).id);
-    if (!older.length) next = data.next;
-    uploads = [...data.results, ...older];
+    const page = await atrium.get("/contacts/uploads/", { query: { page_size: 50 } });
+    const older = uploads.filter((each) => page.results.length && each.id < page.results.at(-1).id);
+    if (!older.length) next = nextQuery(page);
+    uploads = [...page.results, ...older];
     showProblem(null);
     draw();
   } catch (error) {
@@ -26,11 +26,10 @@ async function load() {
 }
 
 async function more() {
-  const { pathname, search } = new URL(next);
   try {
-    const { data } = await api(pathname + search);
-    uploads.push(...data.results);
-    next = data.next;
+    const page = await atrium.get("/contacts/uploads/", { query: next });
+    uploads.push(...page.results);
+    next = nextQuery(page);
     draw();
   } catch (error) {
     showProblem(error, more);
@@ -69,7 +68,7 @@ function deleteChosen() {
     hidden.delete(chosen.id);
     load();
   };
-  deleteLater(`/api/v1/contacts/uploads/${chosen.id}/`, `Deleted ${chosen.name}.`, { undone: show, deleted: show });
+  deleteLater((options) => atrium.delete("/contacts/uploads/{id}/", { path: { id: chosen.id }, ...options }), `Deleted ${chosen.name}.`, { undone: show, deleted: show });
 }
 
 let timer = 0;

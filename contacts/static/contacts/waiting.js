@@ -1,7 +1,7 @@
 // Rows that wait for their window: the key, a countdown, and the reason in one sentence.
-import { api } from "../atrium/api.js";
 import { $, clock, h, icon, reconcile } from "../atrium/dom.js";
 import { live } from "../atrium/live.js";
+import { atrium, nextQuery, readJson } from "../atrium/site.js";
 import { deleteLater } from "./later.js";
 import { count, showEmpty, showProblem } from "./words.js";
 
@@ -12,7 +12,7 @@ const upload = /^\d+$/.exec(new URLSearchParams(location.search).get("upload") ?
 const hidden = new Set(); // deleted, and can be taken back
 const span = duration(Number($("window").dataset.seconds));
 let rows = [];
-let next = null;
+let next = null; // the query of the next page
 let skew = 0; // milliseconds by which the server's clock is ahead
 
 $("window").textContent = span;
@@ -24,11 +24,13 @@ function duration(seconds) {
 
 async function load() {
   try {
-    const { data, headers } = await api(`/api/v1/contacts/unprocessed/?page_size=${PAGE}${upload ? `&upload=${upload}` : ""}`);
-    const date = Date.parse(headers.get("Date"));
+    // The response, for its date.
+    const response = await atrium.fetch(`/contacts/unprocessed/?page_size=${PAGE}${upload ? `&upload=${upload}` : ""}`);
+    const page = await readJson(response);
+    const date = Date.parse(response.headers.get("Date"));
     if (date) skew = date - Date.now();
-    rows = data.results;
-    next = data.next;
+    rows = page.results;
+    next = nextQuery(page);
     showProblem(null);
     draw();
   } catch (error) {
@@ -37,12 +39,11 @@ async function load() {
 }
 
 async function more() {
-  const { pathname, search } = new URL(next);
   try {
-    const { data } = await api(pathname + search);
+    const page = await atrium.get("/contacts/unprocessed/", { query: next });
     const known = new Set(rows.map(({ id }) => id));
-    rows.push(...data.results.filter(({ id }) => !known.has(id)));
-    next = data.next;
+    rows.push(...page.results.filter(({ id }) => !known.has(id)));
+    next = nextQuery(page);
     draw();
   } catch (error) {
     showProblem(error, more);
@@ -88,7 +89,7 @@ function remove({ id }, label) {
     hidden.delete(id);
     load();
   };
-  deleteLater(`/api/v1/contacts/unprocessed/${id}/`, `Deleted the waiting row of ${label}.`, { undone: show, deleted: show });
+  deleteLater((options) => atrium.delete("/contacts/unprocessed/{id}/", { path: { id }, ...options }), `Deleted the waiting row of ${label}.`, { undone: show, deleted: show });
 }
 
 // --- Time -----------------------------------------------------------------------------------------------------------
