@@ -1,6 +1,6 @@
 // What can be done with one or several notes. Each is done at once and can be undone for seven seconds; only what the
 // server cannot undo (delete for good, leave) waits until then.
-import { api } from "../atrium/api.js";
+import { atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 import { labelMenu } from "./labels.js";
 import { reminderText } from "./look.js";
@@ -37,7 +37,7 @@ export class Actions {
     if (name === "remind") return reminderMenu(anchor, note.remind_at, (iso) => this.remind(note, iso));
     if (name === "share") return this.share(note);
     if (name === "delete") return this.#hold(notes, `${count(notes)} deleted permanently.`, (options) => this.#bulk("delete", notes, {}, options));
-    if (name === "empty trash") return this.#hold(notes, "Trash emptied.", (options) => api("/api/v1/notes/trashed/", { method: "DELETE", ...options }), (note) => note.trashed_at && note.role === "owner");
+    if (name === "empty trash") return this.#hold(notes, "Trash emptied.", (options) => atrium.delete("/notes/trashed/", options), (note) => note.trashed_at && note.role === "owner");
     if (name === "leave") return this.leave(note);
   }
 
@@ -75,8 +75,8 @@ export class Actions {
   }
 
   async remind(note, iso) {
-    const path = `/api/v1/notes/${note.id}/reminder/`;
-    const send = (value) => (value ? api(path, { method: "PUT", body: { remind_at: value } }) : api(path, { method: "DELETE" }));
+    const path = { id: note.id };
+    const send = (value) => (value ? atrium.put("/notes/{id}/reminder/", { path, body: { remind_at: value } }) : atrium.delete("/notes/{id}/reminder/", { path }));
     const before = note.remind_at;
     const set = async (value) => {
       try {
@@ -131,8 +131,8 @@ export class Actions {
   }
 
   leave(note) {
-    const path = `/api/v1/notes/${note.id}/collaborators/${document.documentElement.dataset.user}/`;
-    this.#hold([note], "You left the note.", (options) => api(path, { method: "DELETE", ...options }));
+    const path = { id: note.id, usercode: document.documentElement.dataset.user };
+    this.#hold([note], "You left the note.", (options) => atrium.delete("/notes/{id}/collaborators/{usercode}/", { path, ...options }));
   }
 
   // Do what cannot be undone after seven seconds, or when the page is left. Until then the notes are hidden: those for
@@ -172,7 +172,7 @@ export class Actions {
     const ids = notes.map((note) => note.id);
     for (let start = 0; start < ids.length; start += BULK) {
       const body = { action, ids: ids.slice(start, start + BULK), ...extra };
-      results.push(...(await api("/api/v1/notes/bulk/", { method: "POST", body, ...options })).data.results);
+      results.push(...(await atrium.post("/notes/bulk/", { body, ...options })).results);
     }
     return results;
   }

@@ -1,7 +1,7 @@
 // Connects the parts of the notes page: the address says what is shown, the store holds the notes, drafts save them.
-import { api } from "../atrium/api.js";
 import { $, h, icon } from "../atrium/dom.js";
 import { live } from "../atrium/live.js";
+import { atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 import { Actions } from "./actions.js";
 import { titleOf } from "./cards.js";
@@ -249,7 +249,7 @@ function isInComposer({ id, by, action }) {
 
 async function update({ id, action, by }) {
   const before = store.notes.get(id);
-  const note = await api(`/api/v1/notes/${id}/`).then(({ data }) => data, (error) => (error.status === 404 ? null : undefined));
+  const note = await atrium.get("/notes/{id}/", { path: { id } }).catch((error) => (error.status === 404 ? null : undefined));
   if (note === undefined) return;
   if (!note) return store.remove(id);
   if (store.notes.get(id) !== before && by === ME) return; // changed here meanwhile; the next event follows

@@ -5,7 +5,7 @@
 // sends what is left. A new note is created with an Idempotency-Key and always the same body, so that it is created once
 // even if the answer is lost; later text follows as a change. A change names the version that it is based on. If somebody
 // else was faster (412), both changes are merged (merge.js); if both changed the same text, the user chooses.
-import { api, newKey } from "../atrium/api.js";
+import { atrium, randomKey } from "../atrium/site.js";
 import { BLANK, FIELDS, contentOf, isEmpty, merge, same } from "./merge.js";
 
 const PAUSE = 700; // milliseconds after a key until the text is sent
@@ -23,7 +23,7 @@ export class Draft extends EventTarget {
   #saving = null;
   #unlock = null;
 
-  constructor(drafts, { id = newKey(), key = newKey(), noteId = null, version = 0, base = BLANK, content = base, labelIds = [], create = null }) {
+  constructor(drafts, { id = randomKey(), key = randomKey(), noteId = null, version = 0, base = BLANK, content = base, labelIds = [], create = null }) {
     super();
     this.#drafts = drafts;
     Object.assign(this, { id, key, noteId, version, base, content: structuredClone(content), labelIds, create });
@@ -106,26 +106,26 @@ export class Draft extends EventTarget {
   async #create(options) {
     this.create ??= { ...structuredClone(this.content), label_ids: this.labelIds };
     this.#store();
-    const { data } = await api("/api/v1/notes/", { method: "POST", body: this.create, headers: { "Idempotency-Key": this.key }, ...options });
+    const note = await atrium.post("/notes/", { body: this.create, idempotencyKey: this.key, maxRetries: 0, ...options });
     this.create = null;
-    this.noteId = data.id;
+    this.noteId = note.id;
     this.#drafts.add(this);
-    this.#rebase(data, this.content);
+    this.#rebase(note, this.content);
     this.#store();
-    return data;
+    return note;
   }
 
   async #change(options) {
     const changes = Object.fromEntries(FIELDS.filter((field) => !same(this.content[field], this.base[field])).map((field) => [field, this.content[field]]));
-    const path = `/api/v1/notes/${this.noteId}/`;
+    const path = { id: this.noteId };
     try {
-      const { data } = await api(path, { method: "PATCH", body: changes, headers: { "If-Match": `"${this.version}"` }, ...options });
-      this.#rebase(data, this.content);
-      return data;
+      const note = await atrium.patch("/notes/{id}/", { path, body: changes, ifMatch: `"${this.version}"`, maxRetries: 0, ...options });
+      this.#rebase(note, this.content);
+      return note;
     } catch (error) {
       if (error.status !== 412) throw error;
     }
-    const { data: theirs } = await api(path);
+    const theirs = await atrium.get("/notes/{id}/", { path, maxRetries: 0 });
     const { merged, conflicts } = merge(this.base, this.content, contentOf(theirs));
     if (conflicts.length) {
       this.theirs = theirs;
@@ -141,10 +141,10 @@ export class Draft extends EventTarget {
   #failed(error) {
     this.error = error;
     if (error.status === 401 || (error.status === 403 && error.code === "not_authenticated")) return this.#setState("signed-out");
-    if (error.status === 400 && this.create) Object.assign(this, { create: null, key: newKey() }); // it was not created
+    if (error.status === 400 && this.create) Object.assign(this, { create: null, key: randomKey() }); // it was not created
     const state = BROKEN[error.status] ?? "offline";
     this.#setState(state);
-    if (state === "offline") this.#timer = setTimeout(() => this.flush(), Math.max(RETRY, error.retryAfter * 1000));
+    if (state === "offline") this.#timer = setTimeout(() => this.flush(), Math.max(RETRY, (error.retryAfter ?? 0) * 1000));
   }
 
   #rebase(note, content) {

@@ -1,15 +1,15 @@
 // Labels: choose those of notes, and edit the list.
-import { api, newKey } from "../atrium/api.js";
 import { h, icon } from "../atrium/dom.js";
+import { atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 import { popup } from "./menus.js";
 
 const MAX_NAME = 100;
 
 export async function createLabel(store, name) {
-  const { data } = await api("/api/v1/labels/", { method: "POST", body: { name }, headers: { "Idempotency-Key": newKey() } });
+  const label = await atrium.post("/labels/", { body: { name } });
   await store.loadLabels();
-  return data;
+  return label;
 }
 
 // Choose labels. `state(id)` is "true", "false" or "mixed"; `choose(label, wanted)` is called for each change.
@@ -75,12 +75,12 @@ export function editLabels(store) {
         const field = h("input", { type: "text", value: label.name, maxLength: MAX_NAME, "aria-label": `Name of ${label.name}` });
         field.addEventListener("change", () => {
           const body = { name: field.value.trim() };
-          if (body.name && body.name !== label.name) attempt(() => api(`/api/v1/labels/${label.id}/`, { method: "PATCH", body }));
+          if (body.name && body.name !== label.name) attempt(() => atrium.patch("/labels/{id}/", { path: { id: label.id }, body }));
         });
         const remove = h("button.button.quiet.icon-only.small", { type: "button", "aria-label": `Delete ${label.name}` }, icon("trash"));
         // The notes stay. Only the label is deleted, after a second click.
         remove.addEventListener("click", () => {
-          if (remove.dataset.sure) return attempt(() => api(`/api/v1/labels/${label.id}/`, { method: "DELETE" }));
+          if (remove.dataset.sure) return attempt(() => atrium.delete("/labels/{id}/", { path: { id: label.id } }));
           remove.dataset.sure = "yes";
           remove.classList.remove("icon-only", "quiet");
           remove.classList.add("danger");

@@ -1,15 +1,17 @@
 // The dialog that shares a note: who sees it, add somebody by e-mail or usercode, change a role, remove, leave.
-import { api, newKey } from "../atrium/api.js";
 import { avatar, h, icon } from "../atrium/dom.js";
+import { atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 
+const PEOPLE = "/notes/{id}/collaborators/";
+const PERSON = "/notes/{id}/collaborators/{usercode}/";
 const ROLES = [["editor", "Can edit"], ["viewer", "Can view"]];
 const roleSelect = (value, properties) => h("select", properties, ...ROLES.map(([role, text]) => h("option", { value: role, selected: role === value }, text)));
 
 // `changed()` is called after each change; `leave()` when the user leaves a note of somebody else.
 export function shareDialog(note, { me, changed, leave }) {
   const isOwner = note.role === "owner";
-  const path = `/api/v1/notes/${note.id}/collaborators/`;
+  const { id } = note;
   let people = note.collaborators;
 
   const list = h("ul.lines.people-rows", { "aria-label": "People with access" });
@@ -27,7 +29,7 @@ export function shareDialog(note, { me, changed, leave }) {
       ...people.map((person) => {
         if (!isOwner) return row(person, person.usercode === me ? `you, ${person.role}` : person.role);
         const choice = roleSelect(person.role, { "aria-label": `Role of ${person.username}` });
-        choice.addEventListener("change", () => attempt(() => api(`${path}${person.usercode}/`, { method: "PATCH", body: { role: choice.value } }), `${person.username} ${choice.value === "editor" ? "can edit" : "can view"} the note.`));
+        choice.addEventListener("change", () => attempt(() => atrium.patch(PERSON, { path: { id, usercode: person.usercode }, body: { role: choice.value } }), `${person.username} ${choice.value === "editor" ? "can edit" : "can view"} the note.`));
         const remove = h("button.button.quiet.icon-only.small", { type: "button", "aria-label": `Remove ${person.username}` }, icon("close"));
         remove.addEventListener("click", () => removePerson(person));
         return row(person, person.usercode, choice, remove);
@@ -36,7 +38,7 @@ export function shareDialog(note, { me, changed, leave }) {
     );
 
   const reload = async () => {
-    people = (await api(`${path}?page_size=200`)).data.results;
+    people = (await atrium.get(PEOPLE, { path: { id }, query: { page_size: 200 } })).results;
     draw();
     changed();
   };
@@ -51,9 +53,10 @@ export function shareDialog(note, { me, changed, leave }) {
     await reload().catch(() => {});
     return !error.textContent;
   };
-  const add = (body) => api(path, { method: "POST", body, headers: { "Idempotency-Key": newKey() } });
+  const add = (body) => atrium.post(PEOPLE, { path: { id }, body });
+  const removeAccess = ({ usercode }) => atrium.delete(PERSON, { path: { id, usercode } });
   const removePerson = async (person) => {
-    if (!(await attempt(() => api(`${path}${person.usercode}/`, { method: "DELETE" })))) return;
+    if (!(await attempt(() => removeAccess(person)))) return;
     undoable(`${person.username} was removed.`, () => attempt(() => add({ usercode: person.usercode, role: person.role })));
   };
   const undoable = (text, undo) => toast(text, "info", 7, { label: "Undo", run: undo });
@@ -67,7 +70,7 @@ export function shareDialog(note, { me, changed, leave }) {
     if (done) {
       undoable(`Shared with ${text}.`, () => {
         const person = people.at(-1);
-        return attempt(() => api(`${path}${person.usercode}/`, { method: "DELETE" }));
+        return attempt(() => removeAccess(person));
       });
       who.value = "";
     }

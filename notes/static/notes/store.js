@@ -1,10 +1,9 @@
 // The notes of the current list, and the labels. It loads pages from the API and emits "changed"; the views read from it.
-import { api } from "../atrium/api.js";
 import { live } from "../atrium/live.js";
+import { atrium, nextQuery } from "../atrium/site.js";
 import { takePage } from "./first.js";
 import { PAGE, matches, queryOf } from "./view.js";
 
-const NOTES = "/api/v1/notes/";
 const NEXT_PAGES = 200; // the first page is smaller, so that its cards appear sooner
 
 export class Store extends EventTarget {
@@ -15,7 +14,7 @@ export class Store extends EventTarget {
   loaded = false;
   error = null;
   #hidden = new Set(); // functions of a note: whether it is hidden, because it will be deleted in a moment
-  #next = "";
+  #next = null; // the query of the next page
   #etag = ""; // of the first page
   #loading = null;
   #abort = null;
@@ -48,7 +47,7 @@ export class Store extends EventTarget {
   // Load the next page, if there is one.
   async more() {
     if (this.#loading || !this.#next) return;
-    this.#loading = this.#load(nextPage(this.#next), false);
+    this.#loading = this.#load(this.#next, false);
     this.changed("loading");
     await this.#loading;
   }
@@ -58,16 +57,17 @@ export class Store extends EventTarget {
     while ((this.#loading || this.#next) && !this.error) await (this.#loading ?? this.more());
   }
 
-  async #load(path, isFirst) {
+  async #load(query, isFirst) {
     const { signal } = this.#abort;
     try {
-      const { data, headers } = await ((isFirst && takePage(path)) || api(path, { signal }));
+      const early = isFirst && takePage(`/api/v1/notes/?${new URLSearchParams(query)}`);
+      const page = await (early ? early.data : atrium.get("/notes/", { query, signal }));
       if (isFirst) {
         this.order = [];
         this.loaded = true;
-        this.#etag = headers.get("ETag") ?? "";
+        this.#etag = (early ? early.headers.get("ETag") : atrium.etag(page)) ?? "";
       }
-      this.#append(data);
+      this.#append(page);
       this.error = null;
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -78,14 +78,14 @@ export class Store extends EventTarget {
     if (!signal.aborted) this.changed();
   }
 
-  #append({ results, next }) {
+  #append(page) {
     const known = new Set(this.order);
-    for (const note of results) {
+    for (const note of page.results) {
       this.notes.set(note.id, note);
       if (!known.has(note.id) && this.#belongs(note, { ...this.view, q: "" })) this.order.push(note.id);
     }
     if (this.view.name === "reminders") this.order.sort((a, b) => Date.parse(this.notes.get(a).remind_at) - Date.parse(this.notes.get(b).remind_at));
-    this.#next = next;
+    this.#next = nextPage(page);
   }
 
   // Load the list again as far as it was loaded: events may have been missed.
@@ -95,12 +95,12 @@ export class Store extends EventTarget {
     const pages = [];
     try {
       const isWhole = order.length <= PAGE && this.#etag; // its tag says whether anything has changed
-      const { data, status, headers } = await api(firstPage(view), { headers: isWhole ? { "If-None-Match": this.#etag } : {} });
-      if (status === 304) return;
-      pages.push(data);
-      for (let loaded = data.results.length; pages.at(-1).next && loaded < order.length; loaded += pages.at(-1).results.length) pages.push((await api(nextPage(pages.at(-1).next))).data);
+      const response = await atrium.fetch(`/notes/?${queryOf(view)}`, { headers: isWhole ? { "If-None-Match": this.#etag } : {} });
+      if (!response.ok) return; // 304: nothing has changed; or an error
+      pages.push(await response.json());
+      for (let loaded = pages[0].results.length; pages.at(-1).next && loaded < order.length; loaded += pages.at(-1).results.length) pages.push(await atrium.get("/notes/", { query: nextPage(pages.at(-1)) }));
       if (view !== this.view || this.#loading) return;
-      this.#etag = headers.get("ETag") ?? "";
+      this.#etag = response.headers.get("ETag") ?? "";
     } catch {
       return; // the next event or visit tries again
     }
@@ -110,16 +110,16 @@ export class Store extends EventTarget {
   }
 
   async loadLabels() {
-    this.labels = (await api("/api/v1/labels/?page_size=200")).data.results;
+    this.labels = (await atrium.get("/labels/", { query: { page_size: 200 } })).results;
     this.changed("labels");
   }
 
   // Load a note that may not be in the list. Returns null if the user does not see it any more.
   async fetch(id) {
     try {
-      const { data } = await api(`${NOTES}${id}/`);
-      this.put(data);
-      return data;
+      const note = await atrium.get("/notes/{id}/", { path: { id } });
+      this.put(note);
+      return note;
     } catch (error) {
       if (error.status !== 404) throw error;
       this.remove(id);
@@ -187,10 +187,6 @@ export class Store extends EventTarget {
   }
 }
 
-const firstPage = (view) => `${NOTES}?${queryOf(view)}`;
-
-function nextPage(link) {
-  const query = new URL(link, location.href).searchParams;
-  query.set("page_size", NEXT_PAGES);
-  return `${NOTES}?${query}`;
-}
+// The queries of the API for pages of the list.
+const firstPage = (view) => Object.fromEntries(queryOf(view));
+const nextPage = (page) => page.next && { ...nextQuery(page), page_size: NEXT_PAGES };

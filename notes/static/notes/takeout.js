@@ -1,6 +1,6 @@
 // Import a Google Keep archive, dropped anywhere on the page or chosen in the dialog, with progress and report; export.
 import { $, h, icon } from "../atrium/dom.js";
-import { api, cookie, newKey } from "../atrium/api.js";
+import { atrium } from "../atrium/site.js";
 
 const POLL = 1000;
 const RUNNING = ["queued", "processing"];
@@ -60,7 +60,10 @@ export class Takeout {
   async #upload(file) {
     this.#progress(`Uploading ${file.name}…`, 0, file.size);
     try {
-      const row = await send(file, (done) => this.#progress(`Uploading ${file.name}…`, done, file.size));
+      const row = await atrium.upload("/notes/import/", {
+        body: { file },
+        onProgress: ({ loaded, total }) => this.#progress(`Uploading ${file.name}…`, loaded, total),
+      });
       await this.#follow(row.id);
     } catch (error) {
       this.report.replaceChildren(h("p.errors", {}, error.message));
@@ -70,13 +73,13 @@ export class Takeout {
   async #follow(id) {
     for (let errors = 0; this.#dialog; ) {
       try {
-        const { data } = await api(`/api/v1/notes/imports/${id}/`);
+        const row = await atrium.get("/notes/imports/{id}/", { path: { id } });
         errors = 0;
-        if (!RUNNING.includes(data.status)) {
-          this.#result(data);
+        if (!RUNNING.includes(row.status)) {
+          this.#result(row);
           return this.imported();
         }
-        this.#progress(`Importing ${data.name}: ${data.processed} of ${data.total || "?"} notes`, data.processed, data.total);
+        this.#progress(`Importing ${row.name}: ${row.processed} of ${row.total || "?"} notes`, row.processed, row.total);
       } catch (error) {
         if (++errors > 5 || error.status === 404) return this.report.replaceChildren(h("p.errors", {}, error.message));
       }
@@ -98,21 +101,4 @@ export class Takeout {
     const problems = data.problems.map((each) => h("li", {}, h("strong", {}, each.file), ` ${each.detail}`));
     this.report.append(h("details", {}, h("summary", {}, `${problems.length} problem${problems.length === 1 ? "" : "s"}`), h("ul.lines.small", {}, ...problems)));
   }
-}
-
-// fetch does not report the progress of an upload.
-function send(file, progress) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    const body = new FormData();
-    body.append("file", file);
-    request.open("POST", "/api/v1/notes/import/");
-    request.setRequestHeader("X-CSRFToken", cookie("csrftoken"));
-    request.setRequestHeader("Idempotency-Key", newKey());
-    request.responseType = "json";
-    request.upload.addEventListener("progress", ({ loaded }) => progress(loaded));
-    request.addEventListener("load", () => (request.status < 300 ? resolve(request.response) : reject(new Error(request.response?.errors?.map((each) => each.detail).join(" ") || `The server returned status ${request.status}.`))));
-    request.addEventListener("error", () => reject(new Error("Cannot reach the server. Check your connection.")));
-    request.send(body);
-  });
 }
