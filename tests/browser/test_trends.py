@@ -305,7 +305,7 @@ def test_an_error_is_shown_and_can_be_retried(browse: Callable[..., Page], watch
     page = browse(None)
     page.route("**/api/v1/trends/**", lambda route: route.fulfill(status=503, body="{}"))
     page.goto("/trends/")
-    page.get_by_role("alert").get_by_text("The server returned status 503.").wait_for()
+    page.get_by_role("alert").get_by_text("The server answered with status 503.").wait_for()
     page.unroute("**/api/v1/trends/**")
     page.get_by_role("button", name="Try again").click()
     shows(page, stored)

@@ -25,7 +25,7 @@ FACETS = {  # of the filter bar
     "technology_readiness_level": "Readiness",
 }
 # The modules of a page besides its own, loaded while the page is parsed and not one after the other.
-_SHARED = ("atrium/api", "atrium/dom", "atrium/toast", "trends/facets")
+_SHARED = ("atrium/client", "atrium/site", "atrium/dom", "atrium/toast", "trends/facets")
 MODULES = {
     "page": ("trends/charts", "trends/filters", "trends/rows", "trends/sparkline"),
     "trend": (),

@@ -1,6 +1,6 @@
 // What has changed since the last import: counts, and the trends that were updated, with arrows.
-import { api } from "../atrium/api.js";
 import { h } from "../atrium/dom.js";
+import { atrium } from "../atrium/site.js";
 
 const SHOWN = 20; // updated trends
 const PAGES = 4; // of changes/ that are read: an import may have changed a hundred thousand trends
@@ -40,7 +40,7 @@ async function read(since) {
   const changes = [];
   let until = since;
   for (let page = 0; page < PAGES; page++) {
-    const { data } = await api(`/api/v1/trends/changes/?since=${encodeURIComponent(until)}`);
+    const data = await atrium.get("/trends/changes/", { query: { since: until } });
     if (!data.results.length) return { changes, isComplete: true };
     changes.push(...data.results);
     until = data.until;

@@ -1,6 +1,6 @@
 // The filter bar: a menu of check boxes for each column. It shows the numbers of the charts.
 import { $, h } from "../atrium/dom.js";
-import { api } from "../atrium/api.js";
+import { atrium } from "../atrium/site.js";
 import { ALL, MACROTREND, includes } from "./facets.js";
 
 const SEARCH_FROM = 9; // choices: longer lists can be searched
@@ -60,8 +60,8 @@ function menu(facet, { choices, isPartial, toggle, clear }) {
     clearTimeout(timer);
     if (facet !== MACROTREND || !isPartial(facet) || search.value.trim().length < 3) return;
     timer = setTimeout(async () => {
-      const { data } = await api(`/api/v1/trends/radar/?search=${encodeURIComponent(search.value.trim())}`).catch(() => ({ data: { groups: [] } }));
-      found = data.groups.map((group) => group.macrotrend);
+      const { groups } = await atrium.get("/trends/radar/", { query: { search: search.value.trim() } }).catch(() => ({ groups: [] }));
+      found = groups.map((group) => group.macrotrend);
       fill();
     }, PAUSE);
   });

@@ -3,8 +3,8 @@
 // `state` is the current selection and the query string of the page, so a link opens the same view. The charts are
 // computed from the groups of summary/; radar and list are loaded from the API for each selection. Modules that are not
 // needed at first are loaded when they are.
-import { api } from "../atrium/api.js";
 import { $, h } from "../atrium/dom.js";
+import { atrium } from "../atrium/site.js";
 import { drawCharts } from "./charts.js";
 import { ALL, FACETS, MACROTREND, includes, totals } from "./facets.js";
 import { prepareFilters } from "./filters.js";
@@ -29,22 +29,22 @@ function stateFromAddress() {
   };
 }
 
-function query(names, more = {}) {
-  const parts = new URLSearchParams();
-  for (const name of names) {
-    if (Array.isArray(state[name])) for (const value of state[name]) parts.append(name, value);
-    else if (state[name] && !(name === "page" && state.page === 1)) parts.set(name, state[name]);
-  }
-  for (const [name, value] of Object.entries(more)) parts.set(name, value);
-  return parts.toString();
+// The named parts of the state that differ from the default.
+function query(names) {
+  const isSet = (name) => (name === "page" ? state.page > 1 : state[name].length > 0);
+  return Object.fromEntries(names.filter(isSet).map((name) => [name, state[name]]));
+}
+
+function addressOfState() {
+  const parts = Object.entries(query(Object.keys(state))).flatMap(([name, values]) => [values].flat().map((value) => [name, value]));
+  return parts.length ? `?${new URLSearchParams(parts)}` : location.pathname;
 }
 
 // Every change is an entry in the browser's history; the letters of one search are one entry.
 function change(changed, { typing = false } = {}) {
   const before = state;
   state = { ...state, page: 1, ...changed };
-  const address = query(Object.keys(state));
-  history[typing && typed ? "replaceState" : "pushState"](null, "", address ? `?${address}` : location.pathname);
+  history[typing && typed ? "replaceState" : "pushState"](null, "", addressOfState());
   typed = typing;
   refresh(before);
 }
@@ -142,17 +142,17 @@ async function showErrors(name, work) {
   $("load-error").hidden = !failed.size;
 }
 
-// Call `use` with the data of `path`, unless the selection has changed since.
-function load(name, path, use) {
+// Call `use` with what the API returns, unless the selection has changed since.
+function load(name, path, query, use) {
   const request = ++requests[name];
   return showErrors(name, async () => {
-    const { data } = await api(`/api/v1/trends/${path}`);
+    const data = await atrium.get(path, { query });
     if (request === requests[name]) use(data);
   });
 }
 
 function loadSummary() {
-  return load("summary", `summary/?${query(OF_SUMMARY)}`, (data) => {
+  return load("summary", "/trends/summary/", query(OF_SUMMARY), (data) => {
     groups = data.groups;
     $("charts").removeAttribute("aria-busy");
     show();
@@ -161,7 +161,7 @@ function loadSummary() {
 
 function loadRadar() {
   $("radar").setAttribute("aria-busy", "true");
-  return load("radar", `radar/?${query(OF_RADAR)}`, (data) => {
+  return load("radar", "/trends/radar/", query(OF_RADAR), (data) => {
     radar = data;
     showRadar();
     showFilters(state);
@@ -170,7 +170,7 @@ function loadRadar() {
 
 function loadRows() {
   $("rows").setAttribute("aria-busy", "true");
-  return load("rows", `?${query(Object.keys(state), { page_size: PAGE_SIZE })}`, (data) => {
+  return load("rows", "/trends/", { ...query(Object.keys(state)), page_size: PAGE_SIZE }, (data) => {
     showRows($("rows"), data.results);
     $("rows").removeAttribute("aria-busy");
     const first = (state.page - 1) * PAGE_SIZE + 1;

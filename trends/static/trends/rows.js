@@ -1,5 +1,5 @@
 // The list of trends: one row each, with its long texts below on demand.
-import { api } from "../atrium/api.js";
+import { getPageData } from "../atrium/site.js";
 import { STEEPL } from "./facets.js";
 import { sparkline } from "./sparkline.js";
 
@@ -34,8 +34,7 @@ export function showRows(body, trends) {
 async function showHistories(body, trends) {
   const query = new URLSearchParams(trends.map((trend) => ["trend", trend.id]));
   try {
-    const { data } = await api(`/trends/counts/?${query}`);
-    for (const [id, states] of Object.entries(data)) {
+    for (const [id, states] of Object.entries(await getPageData(`/trends/counts/?${query}`))) {
       const line = sparkline(states);
       if (line) body.querySelector(`[data-history="${id}"]`)?.replaceChildren(line);
     }

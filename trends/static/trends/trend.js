@@ -1,6 +1,6 @@
 // The page of one trend: its counts over time, and what else its groups contain.
-import { api } from "../atrium/api.js";
 import { $, h } from "../atrium/dom.js";
+import { atrium, nextQuery } from "../atrium/site.js";
 import { FACETS, MACROTREND, includes } from "./facets.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -14,7 +14,7 @@ const compact = new Intl.NumberFormat("en", { notation: "compact" });
 
 const history = $("history");
 let states = []; // newest first, as in the API
-let next = `/api/v1/trends/${history.dataset.trend}/history/`;
+let next = {}; // the query of the next page; null after the last
 
 function make(name, attributes, text = "") {
   const made = document.createElementNS(SVG, name);
@@ -27,10 +27,10 @@ function make(name, attributes, text = "") {
 
 async function loadStates() {
   try {
-    const { data } = await api(next);
-    states.push(...data.results);
-    next = data.next;
-    $("states").append(...data.results.map(row));
+    const page = await atrium.get("/trends/{id}/history/", { path: { id: history.dataset.trend }, query: next });
+    states.push(...page.results);
+    next = nextQuery(page);
+    $("states").append(...page.results.map(row));
     $("older").replaceChildren(...(next ? [h("button.button.secondary.small", { type: "button", onclick: loadStates }, "Show older values")] : []));
     draw();
   } catch (error) {
@@ -98,10 +98,13 @@ new ResizeObserver(() => {
 async function loadGroups() {
   const rows = [...$("groups").rows];
   const macrotrend = rows.find((each) => each.dataset.facet === MACROTREND.name);
-  const [all, own] = await Promise.all([api("/api/v1/trends/summary/"), api(`/api/v1/trends/summary/?macrotrend=${encodeURIComponent(macrotrend.dataset.value)}`)]);
+  const [all, own] = await Promise.all([
+    atrium.get("/trends/summary/"),
+    atrium.get("/trends/summary/", { query: { macrotrend: [macrotrend.dataset.value] } }),
+  ]);
   for (const each of rows) {
     const facet = FACETS.find(({ name }) => name === each.dataset.facet);
-    const groups = facet ? all.data.groups.filter((group) => includes([facet.value(group)], each.dataset.value)) : own.data.groups;
+    const groups = facet ? all.groups.filter((group) => includes([facet.value(group)], each.dataset.value)) : own.groups;
     for (const [place, key] of ["count", "publications", "patents"].entries()) {
       each.cells[2 + place].textContent = groups.reduce((sum, group) => sum + group[key], 0).toLocaleString("en");
     }

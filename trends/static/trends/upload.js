@@ -1,8 +1,10 @@
-// The import box of staff: upload with progress, check, then the report of the import. The client is loaded with the first file.
+// The import box of staff: upload with progress, check, then the report of the import.
 import { $, h, icon } from "../atrium/dom.js";
+import { atrium } from "../atrium/site.js";
 
 const POLL_EVERY = 700; // milliseconds
 const LISTED = 20;
+const maxRetries = 6; // an import takes time: a short outage does not end the wait for it
 
 const form = $("upload");
 const box = $("report");
@@ -11,12 +13,12 @@ const file = $("file");
 const say = (text) => box.replaceChildren(h("p.muted", {}, text));
 const count = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
 
-async function waitForEnd(atrium, run) {
+async function waitForEnd(run) {
   while (!run.dry_run && !run.finished_at) {
     bar.removeAttribute("value"); // the number of rows is known once they are read
     say(run.total_rows ? `Importing ${run.name}: ${count(run.total_rows, "row")} read…` : `Importing ${run.name}…`);
     await new Promise((resolve) => setTimeout(resolve, POLL_EVERY));
-    run = await atrium.get("/trends/imports/{id}/", { path: { id: run.id } });
+    run = await atrium.get("/trends/imports/{id}/", { path: { id: run.id }, maxRetries });
   }
   return run;
 }
@@ -73,13 +75,12 @@ async function send() {
   bar.value = 0;
   say("Uploading…");
   try {
-    const { createClient } = await import("../atrium/client.js");
-    const atrium = createClient({ credentials: "cookie" });
     const started = await atrium.upload("/trends/imports/", {
       body: Object.fromEntries(new FormData(form)),
+      maxRetries,
       onProgress: ({ loaded, total }) => (bar.value = (loaded / total) * 100),
     });
-    const run = await waitForEnd(atrium, started);
+    const run = await waitForEnd(started);
     report(run);
     if (run.dry_run || run.status === "failed") return;
     form.reset();
