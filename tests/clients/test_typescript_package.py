@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,13 @@ from .package import PACKAGE, run
 VENDORED = ROOT / "config" / "static" / "atrium" / "client.js"
 REBUILD = "Run bin/build-client and commit clients/typescript/src/schema.ts and config/static/atrium/client.js."
 LIMIT = 12_000  # bytes, compressed
+# Scripts of pages that send requests without the client: to addresses outside the API.
+OWN_REQUESTS = {
+    "config/static/atrium/fields.js": "forms with a password",
+    "config/static/atrium/site.js": "data of pages outside the API",
+    "trends/static/trends/page.js": "its own HTML after an import",
+}
+REQUEST = re.compile(r"(?<![.#\w])(?<!async )fetch\(|\bXMLHttpRequest\b|\bsendBeacon\b")
 
 
 def test_the_types_are_those_of_the_schema(package: Path) -> None:
@@ -28,6 +36,12 @@ def test_the_module_of_the_site_is_built_from_the_source_and_small(package: Path
     built = (package / "client.js").read_bytes()
     assert built == VENDORED.read_bytes(), f"The client's source has changed. {REBUILD}"
     assert len(gzip.compress(built)) < LIMIT
+
+
+def test_pages_call_the_api_only_with_the_client() -> None:
+    scripts = [file for file in ROOT.glob("*/static/**/*.js") if file != VENDORED and "vendor" not in file.parts]
+    found = {str(file.relative_to(ROOT)) for file in scripts if REQUEST.search(file.read_text())}
+    assert found == set(OWN_REQUESTS), "Call the API with `atrium` of config/static/atrium/site.js."
 
 
 def test_the_package_has_one_dependency_and_locks_its_tools(package: Path) -> None:

@@ -14,7 +14,6 @@ live.addEventListener("open", async () => {
 });
 live.addEventListener("closed", () => setTimeout(whoIsSignedIn, 1000)); // the session may have ended
 atrium.onSessionChange((session) => session || signedOut());
-document.addEventListener("atrium:signed-out", signedOut); // api.js
 live.start();
 watchUnread();
 finishActions();
