@@ -2,14 +2,16 @@
 
 import email
 import email.policy
+import functools
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import redis
@@ -17,6 +19,8 @@ from aiosmtpd.controller import Controller
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from django.test import TransactionTestCase, override_settings
+from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from accounts import tokens
@@ -24,6 +28,7 @@ from accounts.models import User
 from config.cache import responses
 from config.cache.redis import retry_now
 
+from . import database
 from .api.strict import check_response
 from .factories import UserFactory
 from .places import ROOT, free_port
@@ -50,6 +55,22 @@ class Client(APIClient):
         return client
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    request: pytest.FixtureRequest, django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Override pytest-django's fixture: the processes of pytest-xdist copy one migrated database."""
+    if hasattr(request.config, "workerinput"):
+        with django_db_blocker.unblock():
+            database.use_template()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def short_flush() -> Iterator[None]:
+    with mock.patch.object(TransactionTestCase, "_fixture_teardown", database.delete_rows):
+        yield
+
+
 @pytest.fixture
 def api(db: None) -> Client:
     """A client that is not signed in; ``api.as_user(user)`` is one that is."""
@@ -72,11 +93,16 @@ def signed_in(api: Client, user: User) -> Client:
     return api.as_user(user)
 
 
+@functools.cache
+def redis_client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url)
+
+
 @pytest.fixture(autouse=True)
 def clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
     """Each test begins with an empty Redis; the broker's database too, so that no message outlives its test."""
     for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL):
-        redis.Redis.from_url(url).flushdb()
+        redis_client(url).flushdb()
     retry_now()
     responses.local_cache.clear()
     yield
@@ -100,36 +126,32 @@ def redis_away(settings: Any) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def no_throttles(settings: Any) -> None:
-    """Throttles are off but where a test sets one."""
-    for scope in ("ANON", "USER", "LOGIN", "REGISTER", "MAIL", "SEND", "UPLOAD"):
-        setattr(settings, f"THROTTLE_{scope}", "")
+def own_settings(tmp_path: Path) -> Iterator[None]:
+    """Throttles are off; files, mails and watched folders of a test are in its own folder.
 
-
-@pytest.fixture(autouse=True)
-def files_of_its_own(settings: Any, tmp_path: Path) -> None:
-    """Files, mails and watched folders of a test lie in a folder of its own."""
-    settings.MAIL_DIR = tmp_path / "mail"
-    settings.FILES_DIR = tmp_path / "files"
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "default": {
-            "BACKEND": "config.storage.PrivateFileSystemStorage",
-            "OPTIONS": {"location": settings.FILES_DIR},
-        },
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-    settings.TRENDS_INBOX = tmp_path / "trends" / "inbox"
-    settings.TRENDS_BACKUP = tmp_path / "trends" / "backup"
-    settings.EVENTS_URL = "http://127.0.0.1:1"
+    One override: each further one makes every read of a setting slower.
+    """
+    files = {"BACKEND": "config.storage.PrivateFileSystemStorage", "OPTIONS": {"location": tmp_path / "files"}}
+    static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    throttles = ("ANON", "USER", "LOGIN", "REGISTER", "MAIL", "SEND", "UPLOAD")
+    with override_settings(
+        **{f"THROTTLE_{scope}": "" for scope in throttles},
+        MAIL_DIR=tmp_path / "mail",
+        FILES_DIR=tmp_path / "files",
+        STORAGES={**settings.STORAGES, "default": files, "staticfiles": static},
+        TRENDS_INBOX=tmp_path / "trends" / "inbox",
+        TRENDS_BACKUP=tmp_path / "trends" / "backup",
+        EVENTS_URL="http://127.0.0.1:1",
+    ):
+        yield
 
 
 def process_environment(**extra: str) -> dict[str, str]:
     """The environment of a process that shares the test's database, Redis and folders."""
-    database = connection.settings_dict
+    parts = connection.settings_dict
     return {
         **os.environ,
-        "DATABASE_URL": "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**database),
+        "DATABASE_URL": "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**parts),
         "REDIS_URL": settings.REDIS_URL,
         "CELERY_BROKER_URL": settings.CELERY_BROKER_URL,
         "ATRIUM_HOME": str(settings.FILES_DIR.parent),
@@ -138,6 +160,24 @@ def process_environment(**extra: str) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         **extra,
     }
+
+
+@pytest.fixture
+def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``run_python("-c", code, LOG_FORMAT="json")``: run Python with these arguments until it ends.
+
+    The variables are added to ``env``, by default the environment of this process. ``--quick`` leaves out the tests
+    that use this fixture: a process that loads Django takes seconds.
+    """
+
+    def run(*arguments: str, env: Mapping[str, str] | None = None, **extra: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            env={**(os.environ if env is None else env), **extra},
+            cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    return run
 
 
 @pytest.fixture
