@@ -1,12 +1,11 @@
-"""``bin/test``: run pytest; for a single file, keep the servers and the database until the next run.
+"""``bin/test``: run pytest; with ``--quick`` keep the servers, for a single file also the database, until the next run.
 
 The kept servers are in ``.atrium-test/`` of this checkout, or in ATRIUM_TEST_FOLDER, and end after 15 minutes without a
-run. A second run at the same time starts its own servers, and so does a run of more than one file.
+run. A second run at the same time starts its own servers, and so does every other run.
 """
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import subprocess
@@ -21,6 +20,8 @@ from config.ops.launcher import ROOT, StartError, home, orphans
 from config.ops.launcher.postgres import Postgres
 from config.ops.launcher.valkey import Valkey
 
+from .places import migrations_digest
+
 FOLDER = Path(os.environ.get("ATRIUM_TEST_FOLDER", ROOT / ".atrium-test"))
 IDLE_SECONDS = 900
 
@@ -28,12 +29,16 @@ IDLE_SECONDS = 900
 def main() -> None:
     arguments = sys.argv[1:]
     options: list[str] = []
-    if is_one_file(arguments) and (lock := _lock()):
+    one_file, quick = is_one_file(arguments), "--quick" in arguments
+    if (one_file or quick) and (lock := _lock()):
         with contextlib.suppress(StartError):
             urls = _kept_servers()
             os.set_inheritable(lock.fileno(), True)  # held until pytest ends
             os.environ["ATRIUM_TEST_SERVERS"] = json.dumps(urls)
-            options = ["-n", "0", "--reuse-db", *_recreate_database(), *_without_unused_plugins(arguments)]
+            if one_file:
+                options = ["-n", "0", "--reuse-db", *_recreate_database(), *_without_unused_plugins(arguments)]
+            else:  # no fixture of these tests lasts longer than a test, so a free process may take any test
+                options = ["--dist", "worksteal", "-p", "no:schemathesis"]
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *options, *arguments])
 
 
@@ -85,14 +90,12 @@ def _kept_servers() -> dict[str, str]:
 
 def _recreate_database() -> list[str]:
     """Return the option to recreate the database if a migration has changed or the last run did not finish."""
-    digest = hashlib.sha256()
-    for path in sorted(ROOT.glob("*/migrations/*.py")):
-        digest.update(f"{path}{path.read_text()}".encode())
+    digest = migrations_digest()
     stamp, unfinished = FOLDER / "migrations", FOLDER / "unfinished"
-    usable = not unfinished.exists() and stamp.exists() and stamp.read_text() == digest.hexdigest()
+    usable = not unfinished.exists() and stamp.exists() and stamp.read_text() == digest
     unfinished.write_text(f"{time.time()}\n")
     os.environ["ATRIUM_TEST_UNFINISHED"] = str(unfinished)  # tests/servers.py deletes it at the end of the run
-    stamp.write_text(digest.hexdigest())
+    stamp.write_text(digest)
     return [] if usable else ["--create-db"]
 
 

@@ -5,6 +5,7 @@ pytest-django, and two Redis databases. The servers end with the run, even if it
 running servers in ATRIUM_TEST_SERVERS instead.
 """
 
+import gc
 import json
 import os
 import re
@@ -20,10 +21,11 @@ from config.ops.launcher import StartError
 from . import private_servers
 
 # Tests that start processes, browsers or servers, and those that call every route (tests/api) take most of the time;
-# --quick leaves them out.
-SLOW_FOLDERS = ("api", "browser", "clients", "e2e", "events", "faults", "launcher", "oidc", "upgrade")
+# --quick leaves them out, and those that are marked thorough.
+SLOW_FOLDERS = {"api", "browser", "clients", "e2e", "events", "faults", "launcher", "oidc", "upgrade"}
 SLOW_FIXTURES = {
-    "start_process", "start_worker", "worker", "s3_server", "s3", "events_process", "live_server", "transactional_db",
+    "run_python", "start_process", "start_worker", "worker", "s3_server", "s3", "events_process", "live_server",
+    "transactional_db",
 }  # fmt: skip
 
 _servers: private_servers.Servers | None = None
@@ -33,7 +35,9 @@ _home: tempfile.TemporaryDirectory | None = None
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("atrium")
     group.addoption(
-        "--quick", action="store_true", help="leave out tests that start processes, servers or browsers, and tests/api"
+        "--quick",
+        action="store_true",
+        help="leave out tests that commit, start processes, servers or browsers, or are marked thorough, and tests/api",
     )
     group.addoption("--all", action="store_true", dest="all_tests", help="run the tests marked slow, too")
 
@@ -42,27 +46,55 @@ def pytest_report_header(config: pytest.Config) -> str:
     if config.getoption("all_tests"):
         return "tests: all"
     if config.getoption("quick"):
-        return "tests: quick ones only; without --quick those with processes, servers, browsers and every route run too"
+        return "tests: quick ones only; without --quick those with commits, processes, browsers and much data run too"
     return "tests: all except those marked slow; --all runs these too, --quick fewer"
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import what ``--quick`` leaves out."""
+    return True if config.getoption("quick") and _in_slow_folder(collection_path, config) else None
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    left_out = [item for item in items if _is_left_out(item, config)]
+    left_out = {item for item in items if _is_left_out(item, config)}
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
+    # Slow files first: otherwise one process works on the last of them while the others have nothing to do.
+    items.sort(key=lambda item: not _in_slow_folder(item.path, config))
+
+
+def _in_slow_folder(path: Path, config: pytest.Config) -> bool:
+    return any(path.is_relative_to(config.rootpath / "tests" / folder) for folder in SLOW_FOLDERS)
 
 
 def _is_left_out(item: pytest.Item, config: pytest.Config) -> bool:
     if config.getoption("quick"):
-        folder = item.path.relative_to(config.rootpath / "tests").parts[0]
         fixtures = set(getattr(item, "fixturenames", ()))
         database = item.get_closest_marker("django_db")
         transactional = database is not None and database.kwargs.get("transaction", False)
-        if folder in SLOW_FOLDERS or fixtures & SLOW_FIXTURES or transactional:
+        thorough = item.get_closest_marker("thorough") is not None
+        if fixtures & SLOW_FIXTURES or transactional or thorough:
             return True
     named = any("::" in argument for argument in config.args)
     return item.get_closest_marker("slow") is not None and not config.getoption("all_tests") and not named
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from visiting all modules and tests again and again: they live until the end."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let property tests that do not set a number try 20 examples, not 100, with ``--quick``."""
+    if config.getoption("quick") and config.pluginmanager.hasplugin("hypothesispytest"):
+        import hypothesis
+
+        hypothesis.settings.register_profile("quick", hypothesis.settings(), max_examples=20)
+        hypothesis.settings.load_profile("quick")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -64,6 +64,7 @@ def test_lists_say_yes_and_no_in_words(admin_client: Client) -> None:
     assert '<span class="dash-bool">No</span>' in page
 
 
+@pytest.mark.thorough
 def test_no_list_fails_for_an_invalid_query_string(admin_client: Client) -> None:
     for model in admin.site._registry:
         path = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
@@ -71,6 +72,7 @@ def test_no_list_fails_for_an_invalid_query_string(admin_client: Client) -> None
             assert admin_client.get(path + query).status_code in (200, 302), path + query
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("years", ["__year=9999", "__year=9999&{0}__month=12", "__year=0", "__year=99999"])
 def test_no_list_fails_for_an_impossible_date(admin_client: Client, years: str) -> None:
     for model in admin.site._registry:
@@ -81,6 +83,7 @@ def test_no_list_fails_for_an_impossible_date(admin_client: Client, years: str) 
                 assert admin_client.get(path + query).status_code in (200, 302, 400), path + query
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ids", [["abc"], ["1", ""], ["\x00"], ["9" * 30]])
 def test_invalid_ids_in_an_action_are_not_a_server_error(admin_client: Client, ids: list[str]) -> None:
     for model in admin.site._registry:

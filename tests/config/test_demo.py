@@ -18,7 +18,7 @@ from trends.models import Change, ImportRun, Trend
 
 from ..conftest import Client
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.thorough]
 
 
 def demo(*arguments: str) -> str:

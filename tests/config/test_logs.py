@@ -4,7 +4,6 @@ import contextlib
 import errno
 import json
 import logging
-import os
 import socketserver
 import subprocess
 import sys
@@ -27,6 +26,8 @@ from ..conftest import Client
 from ..factories import UserFactory
 from ..places import ROOT, free_port
 from ..waiting import wait_until
+
+RunPython = Callable[..., subprocess.CompletedProcess[str]]
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJlc2lnbmF0dXJl"
 
@@ -80,7 +81,7 @@ def test_secrets_in_an_error_report_are_masked_in_every_place() -> None:
     assert masked["exception"]["values"][0]["stacktrace"]["frames"][0]["vars"]["line"] == 7
 
 
-def test_an_error_report_that_is_sent_holds_no_token() -> None:
+def test_an_error_report_that_is_sent_holds_no_token(run_python: RunPython) -> None:
     """Sentry gets a report with the variables of the traceback."""
     code = """
 import django
@@ -100,11 +101,8 @@ try:
 except ValueError:
     sentry_sdk.capture_exception()
 """
-    environment = {"SENTRY_DSN": "http://key@127.0.0.1:9/1", "DJANGO_SETTINGS_MODULE": "config.settings"}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **environment}, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    done = run_python("-c", code, SENTRY_DSN="http://key@127.0.0.1:9/1", DJANGO_SETTINGS_MODULE="config.settings")
+    assert done.returncode == 0, done.stderr
     assert "refused atr_***" in done.stdout
     assert "?x=atr_***" in done.stdout
     assert "s3cretvalue" not in done.stdout.replace(json.dumps(code)[1:-1], "")
@@ -151,26 +149,23 @@ def test_other_values_are_unchanged() -> None:
     }  # fmt: skip
 
 
-def log_line(log_format: str) -> str:
+def log_line(run_python: RunPython, log_format: str) -> str:
     code = "import django; django.setup(); import structlog; structlog.get_logger('x').info('hello', number=3)"
-    environment = {"LOG_FORMAT": log_format, "ATRIUM_PROCESS": "worker", "DJANGO_SETTINGS_MODULE": "config.settings"}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **environment},
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    variables = {"LOG_FORMAT": log_format, "ATRIUM_PROCESS": "worker", "DJANGO_SETTINGS_MODULE": "config.settings"}
+    done = run_python("-c", code, **variables)
+    assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
-def test_json_lines_contain_the_process() -> None:
-    line = json.loads(log_line("json"))
+def test_json_lines_contain_the_process(run_python: RunPython) -> None:
+    line = json.loads(log_line(run_python, "json"))
     assert line | {"timestamp": ""} == {
         "timestamp": "", "process": "worker", "level": "info", "logger": "x", "event": "hello", "number": 3,
     }  # fmt: skip
 
 
-def test_console_lines_begin_with_time_and_process() -> None:
-    words = log_line("console").split()
+def test_console_lines_begin_with_time_and_process(run_python: RunPython) -> None:
+    words = log_line(run_python, "console").split()
     assert words[1:3] == ["worker", "INFO"]
     assert "hello" in words
     assert "number=3" in words

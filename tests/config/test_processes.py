@@ -1,17 +1,13 @@
 """The commands that start Atrium's processes."""
 
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
 from config.ops import processes
-
-from ..places import ROOT
 
 # Two processes answer one request each, then one of them shows the metrics of both.
 TWO_PROCESSES = """
@@ -57,20 +53,15 @@ def test_the_metrics_of_an_earlier_start_are_deleted(own_environment: None) -> N
     assert not left.exists()
 
 
-def test_metrics_are_the_sum_of_the_web_processes(tmp_path: Path) -> None:
-    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "ALLOWED_HOSTS": "testserver"}
-    done = subprocess.run(
-        [sys.executable, "-c", TWO_PROCESSES], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
-    )
+def test_metrics_are_the_sum_of_the_web_processes(run_python: Callable, tmp_path: Path) -> None:
+    done = run_python("-c", TWO_PROCESSES, PROMETHEUS_MULTIPROC_DIR=str(tmp_path), ALLOWED_HOSTS="testserver")
+    assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if 'status="200",view="healthz"' in line]
     assert line.endswith(" 2.0")
 
 
 @pytest.mark.parametrize("role, has_pages", [("webhooks", False), ("worker", True)])
-def test_processes_that_serve_no_pages_load_none_of_the_admin(role: str, has_pages: bool) -> None:
+def test_processes_that_serve_no_pages_load_none_of_the_admin(run_python: Callable, role: str, has_pages: bool) -> None:
     code = "import django, sys; django.setup(); print('config.admin' in sys.modules, 'contacts.admin' in sys.modules)"
-    environment = {**os.environ, "ATRIUM_PROCESS": role}
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    loaded = run_python("-c", code, ATRIUM_PROCESS=role)
     assert loaded.stdout.split() == [str(has_pages)] * 2, loaded.stderr

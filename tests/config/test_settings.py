@@ -2,12 +2,12 @@
 
 import os
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+Start = Callable[..., subprocess.CompletedProcess[str]]
 GOOD = {
     "DEBUG": "false",
     "SECRET_KEY": "q8w7e6r5t4z3u2i1o0p9a8s7d6f5g4h3j2k1y0x9c8v7b6n5m4L3",
@@ -20,16 +20,19 @@ GOOD = {
 }
 
 
-def start(*command: str, **changes: str | None) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
-    environment |= {name: value for name, value in (GOOD | changes).items() if value is not None}
-    return subprocess.run(
-        [sys.executable, "manage.py", *(command or ("check",))],
-        env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+@pytest.fixture
+def start(run_python: Start) -> Start:
+    """``start("check", SECRET_KEY=None)``: run a command with the valid environment and these changes."""
+
+    def start(*command: str, **changes: str | None) -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+        environment |= {name: value for name, value in (GOOD | changes).items() if value is not None}
+        return run_python("manage.py", *(command or ("check",)), env=environment)
+
+    return start
 
 
-def test_a_valid_production_environment_passes_the_deployment_checks() -> None:
+def test_a_valid_production_environment_passes_the_deployment_checks(start: Start) -> None:
     done = start("check", "--deploy", "--fail-level", "WARNING")
     assert done.returncode == 0, done.stderr
 
@@ -49,7 +52,9 @@ def test_a_valid_production_environment_passes_the_deployment_checks() -> None:
         ({"PUBLIC_URL": "atrium.example.org"}, "PUBLIC_URL must look like"),
     ],
 )
-def test_production_does_not_start_with_unsafe_settings(changes: dict[str, str | None], message: str) -> None:
+def test_production_does_not_start_with_unsafe_settings(
+    start: Start, changes: dict[str, str | None], message: str
+) -> None:
     done = start(**changes)
     assert done.returncode != 0
     assert message in done.stderr
@@ -63,25 +68,27 @@ def test_production_does_not_start_with_unsafe_settings(changes: dict[str, str |
         ({"PUBLIC_URL": "http://atrium.example.org"}, "Passkeys do not work at http://atrium.example.org."),
     ],
 )
-def test_the_deployment_checks_warn_of_weak_second_factors(changes: dict[str, str | None], warning: str) -> None:
+def test_the_deployment_checks_warn_of_weak_second_factors(
+    start: Start, changes: dict[str, str | None], warning: str
+) -> None:
     done = start("check", "--deploy", "--fail-level", "WARNING", **changes)
     assert done.returncode == 1
     assert warning in done.stderr
 
 
-def test_all_errors_are_listed_at_once() -> None:
+def test_all_errors_are_listed_at_once(start: Start) -> None:
     done = start(SECRET_KEY=None, PUBLIC_URL=None, ALLOWED_HOSTS="*")
     for name in ("SECRET_KEY", "PUBLIC_URL", "ALLOWED_HOSTS"):
         assert name in done.stderr
 
 
-def test_debug_mode_needs_no_settings() -> None:
+def test_debug_mode_needs_no_settings(start: Start) -> None:
     done = start(DEBUG="true", SECRET_KEY=None, JWT_SIGNING_KEY=None, PUBLIC_URL=None, ALLOWED_HOSTS=None)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("command", ["check", "doctor", "migrate"])
-def test_a_command_without_keys_explains_what_to_do_without_a_traceback(command: str) -> None:
+def test_a_command_without_keys_explains_what_to_do_without_a_traceback(start: Start, command: str) -> None:
     done = start(command, SECRET_KEY=None)
     assert done.returncode == 1
     assert done.stderr.startswith("Atrium cannot start: SECRET_KEY must be")
@@ -110,7 +117,9 @@ def test_a_command_without_keys_explains_what_to_do_without_a_traceback(command:
         ("SENTRY_DSN", "here"),
     ],
 )
-def test_an_invalid_value_is_an_error_that_names_the_variable_and_shows_no_password(name: str, value: str) -> None:
+def test_an_invalid_value_is_an_error_that_names_the_variable_and_shows_no_password(
+    start: Start, name: str, value: str
+) -> None:
     done = start(**{name: value})
     assert done.returncode == 1
     assert done.stderr.startswith(name)
@@ -118,7 +127,7 @@ def test_an_invalid_value_is_an_error_that_names_the_variable_and_shows_no_passw
     assert "hid" not in done.stderr
 
 
-def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+def test_an_empty_variable_counts_as_not_set(start: Start, tmp_path: Path) -> None:
     (tmp_path / "env").write_text("DATABASE_URL=postgresql://atrium@saved.example/atrium\n")
     code = "from django.conf import settings as s; print(s.TRENDS_INBOX, s.STATIC_ROOT, s.DATABASES['default']['HOST'])"
     empty = dict.fromkeys(("TRENDS_INBOX", "STATIC_ROOT", "DATABASE_URL", "WORKER_CONCURRENCY", "TRENDS_SETTLE"), "")
@@ -127,10 +136,7 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("role, variable", [("web", "WEB_THREADS"), ("events", "EVENTS_PORT")])
-def test_a_process_names_the_variable_that_is_not_a_number(role: str, variable: str) -> None:
-    environment = {**os.environ, **GOOD, variable: "many"}
-    done = subprocess.run(
-        [sys.executable, "-m", "config.ops.processes", role], env=environment, cwd=ROOT, capture_output=True, text=True
-    )
+def test_a_process_names_the_variable_that_is_not_a_number(run_python: Start, role: str, variable: str) -> None:
+    done = run_python("-m", "config.ops.processes", role, **{**GOOD, variable: "many"})
     assert done.stderr.startswith(f"{variable} must be a whole number")
     assert done.stderr.count("\n") == 1

@@ -1,8 +1,7 @@
 """Uploads with S3 as the storage: moto's server over real HTTP."""
 
 import os
-import subprocess
-import sys
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,19 +25,17 @@ from .workbooks import xlsx
 ROWS = [("Ana", "+37491123456", "ana@example.com"), ("Ben", "", "ben@example.com")]
 
 
-def test_a_bucket_name_in_the_settings_selects_s3() -> None:
+def test_a_bucket_name_in_the_settings_selects_s3(run_python: Callable) -> None:
     program = (
         "import django; django.setup(); from django.core.files.storage import default_storage as s; s.exists;"
         "print(type(s._wrapped).__name__, s.bucket_name, s.endpoint_url, s.default_acl, s.querystring_expire)"
     )
-    said = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True,
-        env={
-            **os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "AWS_STORAGE_BUCKET_NAME": "b",
-            "AWS_S3_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s",
-        },
-    ).stdout  # fmt: skip
-    assert said.split() == ["S3Storage", "b", "http://127.0.0.1:1", "None", "300"]
+    done = run_python(
+        "-c", program, DJANGO_SETTINGS_MODULE="config.settings", AWS_STORAGE_BUCKET_NAME="b",
+        AWS_S3_ENDPOINT_URL="http://127.0.0.1:1", AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["S3Storage", "b", "http://127.0.0.1:1", "None", "300"]
 
 
 def test_the_original_is_only_in_s3_and_private(s3: S3, signed_in: APIClient, imported: Send, settings: Any) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import hypothesis
+import pytest
 from django.db import connection
 from django.db.models import F
 from hypothesis import given
@@ -130,6 +131,7 @@ emails = st.sampled_from(["", "p1@example.org", "p2@example.org", "p3@example.or
 sheets = st.tuples(st.integers(0, 1), st.lists(st.tuples(st.just("a name"), phones, emails), min_size=1, max_size=15))
 
 
+@pytest.mark.thorough
 @hypothesis.settings(
     max_examples=20, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )

@@ -186,6 +186,7 @@ def hundred_thousand(user: User, note: Note, request: pytest.FixtureRequest) -> 
     return request.param
 
 
+@pytest.mark.thorough
 def test_a_search_uses_its_index_at_100000_notes_whatever_the_statistics_say(
     user: User, viewer_user: User, api: Client, owner: Client, hundred_thousand: str, note: Note
 ) -> None:

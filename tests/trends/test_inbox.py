@@ -299,6 +299,7 @@ def test_a_worker_killed_after_storing_the_rows_leaves_them_stored_once(
     assert not any(watched_folder.claimed_files())
 
 
+@pytest.mark.thorough
 def test_progress_is_visible_and_an_interrupted_import_continues(send: Send, api: Client, staff: User) -> None:
     rows = [values(steepl="X" if n in (10, 7_000) else "T") for n in range(12_000)]
     client = api.as_user(staff)
