@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import User
-from notes.models import Label, Membership, Note
+from notes.models import Label, Note
 from tests.conftest import Client
 
 from .conftest import Titles
