@@ -39,6 +39,7 @@ def run(bench: Bench) -> None:
                 load.drive(ours.url, _share(sources, min(PORTION, target - begin)))
             sizes.append(memory(ours.process))
             rows.append((target, *(f"{size / 1e6:.1f}" for size in sizes[-1].values())))
+            bench.say(f"{target:,} of {total:,} requests")
     bench.table(
         "Resident memory, MB",
         ("requests", *ROLES),

@@ -1,4 +1,4 @@
-"""Bytes over the wire and first contentful paint of each page, in Chromium with an empty cache.
+"""Bytes over the wire and first contentful paint of each page, in Chromium with an empty cache and on the next visit.
 
 The pages are loaded in turn in each round, from the product as ``bin/up`` runs it, with the data of ``manage.py demo``
 and 5,000 notes.
@@ -38,14 +38,16 @@ PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 
 @dataclass
 class Load:
-    """One load of a page: bytes with headers, number of requests, and, in milliseconds, its first contentful paint and
-    the first card of a note.
+    """One load of a page with an empty cache, and a second one: bytes with headers and number of requests of the first,
+    and, in milliseconds, the first contentful paint and the first card of a note of both.
     """
 
     size: int = 0
     requests: int = 0
     paint: float = 0.0
     cards: float | None = None
+    paint_again: float = 0.0
+    cards_again: float | None = None
     pending: set[Request] = field(default_factory=set)
     last: float = field(default_factory=time.monotonic)
 
@@ -53,6 +55,15 @@ class Load:
         page.on("request", self._started)
         page.on("requestfinished", self._finished)
         page.on("requestfailed", self._ended)
+
+    def wait(self, page: Page) -> None:
+        """Wait until the page is complete; raises RuntimeError."""
+        deadline = time.monotonic() + PATIENCE
+        while self.pending or time.monotonic() - self.last < QUIET or page.evaluate(PAINT) is None:
+            page.wait_for_timeout(50)
+            if time.monotonic() > deadline:
+                late = [each.url for each in self.pending]
+                raise RuntimeError(f"{page.url} is not complete after {PATIENCE:.0f} s: {late}")
 
     def _started(self, request: Request) -> None:
         if "/e/" not in request.url:  # the stream of events stays open
@@ -100,24 +111,35 @@ def run(bench: Bench) -> None:
                     if turn:  # the first round fills the caches of the server
                         loads[name].append(load)
             browser.close()
-    rows = []
-    for name, each in loads.items():
-        paints = [load.paint for load in each]
-        size, requests = (statistics.median(getattr(load, key) for load in each) for key in ("size", "requests"))
-        paint = statistics.median(paints)
-        cards = [load.cards for load in each if load.cards is not None]
-        first = f"{statistics.median(cards):.0f}" if cards else ""
-        rows.append(
-            (
-                name, f"{requests:.0f}", f"{size / 1000:.1f}", f"{paint:.0f}", f"{min(paints):.0f}-{max(paints):.0f}",
-                first,
-            )
-        )  # fmt: skip
     bench.table(
-        f"Pages, empty cache, HTTP/1.1 without TLS   (medians of {len(next(iter(loads.values())))} loads)",
-        ("page", "requests", "kB over the wire", "first paint ms", "min-max", "first card ms"),
-        rows,
-    )
+        f"Pages over HTTP/1.1 without TLS   (medians of {len(next(iter(loads.values())))} loads)",
+        (
+            "page", "requests", "kB over the wire", "first paint ms", "min-max", "first card ms",
+            "next visit: first paint", "min-max", "first card",
+        ),
+        [(name, *_figures(each)) for name, each in loads.items()],
+    )  # fmt: skip
+
+
+def _figures(loads: list[Load]) -> list[str]:
+    """Return the cells of a page's row."""
+
+    def median(name: str) -> float | None:
+        values = [value for load in loads if (value := getattr(load, name)) is not None]
+        return statistics.median(values) if values else None
+
+    def milliseconds(name: str) -> str:
+        return "" if (value := median(name)) is None else f"{value:.0f}"
+
+    def span(name: str) -> str:
+        values = [getattr(load, name) for load in loads]
+        return f"{min(values):.0f}-{max(values):.0f}"
+
+    return [
+        f"{median('requests'):.0f}", f"{(median('size') or 0) / 1000:.1f}",
+        milliseconds("paint"), span("paint"), milliseconds("cards"),
+        milliseconds("paint_again"), span("paint_again"), milliseconds("cards_again"),
+    ]  # fmt: skip
 
 
 def _demo_session() -> dict[str, str]:
@@ -140,11 +162,12 @@ def _load(browser: Browser, url: str, cookies: dict[str, str]) -> Load:
     response = page.goto(url, wait_until="load")
     if response is None or not response.ok or (cookies and response.request.redirected_from):
         raise RuntimeError(f"GET {url} answered {response and response.status}")
-    deadline = time.monotonic() + PATIENCE
-    while load.pending or time.monotonic() - load.last < QUIET or page.evaluate(PAINT) is None:
-        page.wait_for_timeout(50)
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{url} is not complete after {PATIENCE:.0f} s: {[each.url for each in load.pending]}")
+    load.wait(page)
     load.paint, load.cards = page.evaluate(PAINT), page.evaluate("window.firstCard ?? null")
+    size, requests = load.size, load.requests
+    page.goto(url, wait_until="load")
+    load.wait(page)
+    load.paint_again, load.cards_again = page.evaluate(PAINT), page.evaluate("window.firstCard ?? null")
+    load.size, load.requests = size, requests
     context.close()
     return load

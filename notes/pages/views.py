@@ -21,9 +21,10 @@ from ..models import MAX_BODY, MAX_ITEM_TEXT, MAX_TITLE, Membership
 from ..pagination import NotePagination
 from ..services.events import cache_scope
 
-# Loaded while the page is parsed, not one after the other as they import each other: those of the first cards first.
+# Loaded while the page is parsed, not one after the other as they import each other. The template gives all but the
+# first ones a low priority, so that the style sheets and the first cards do not wait for them.
+FIRST_MODULES = ("notes/cards", "notes/masonry", "notes/look", "atrium/dom", "atrium/toast")
 MODULES = (
-    "notes/cards", "notes/masonry", "notes/look", "atrium/dom", "atrium/toast",
     "notes/actions", "notes/checklist", "notes/composer", "notes/conflict", "notes/drafts", "notes/editor",
     "notes/form", "notes/labels", "notes/menus", "notes/merge", "notes/reminder", "notes/search", "notes/selection",
     "notes/share", "notes/shortcuts", "notes/store", "notes/takeout", "notes/view", "notes/when",
@@ -45,6 +46,7 @@ def notes(request: Any, pk: int | None = None) -> HttpResponse:
         "time_zone": profile_of(request.user).timezone,
         "colors": " ".join(COLORS),
         "limits": {"title": MAX_TITLE, "body": MAX_BODY, "item": MAX_ITEM_TEXT},
+        "first_modules": [f"{name}.js" for name in FIRST_MODULES],
         "modules": [f"{name}.js" for name in MODULES],
         "first_page": None if request.GET else _first_page(request),
     }
