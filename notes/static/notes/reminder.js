@@ -1,10 +1,10 @@
 // The reminder picker: type a time, choose a suggestion, or use the calendar. Times are in the user's time zone.
 import { format, h, icon } from "../atrium/dom.js";
-import { BROWSER_ZONE, ZONE, reminderText } from "./look.js";
+import { browserZone, reminderText, zone } from "./look.js";
 import { popup } from "./menus.js";
 import { instant, parseWhen, wallClock } from "./when.js";
 
-const long = format({ timeZone: ZONE, weekday: "long", day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" });
+const long = format({ get timeZone() { return zone(); }, weekday: "long", day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" });
 
 // `save(iso)` is called with the chosen instant, or null to remove the reminder.
 export function reminderMenu(anchor, current, save) {
@@ -17,18 +17,18 @@ export function reminderMenu(anchor, current, save) {
   const show = (found, hint = "") => {
     date = found;
     submit.disabled = !found;
-    shown.textContent = found ? long(found) + (ZONE === BROWSER_ZONE ? "" : ` (${ZONE})`) : hint;
+    shown.textContent = found ? long(found) + (zone() === browserZone() ? "" : ` (${zone()})`) : hint;
   };
   text.addEventListener("input", () => {
     const typed = text.value.trim();
-    show(typed ? parseWhen(typed, { zone: ZONE }) : null, typed ? "Not a time in the future. Try “friday 14:30” or “in 2 hours”." : "");
+    show(typed ? parseWhen(typed, { zone: zone() }) : null, typed ? "Not a time in the future. Try “friday 14:30” or “in 2 hours”." : "");
   });
   calendar.addEventListener("input", () => {
     const [, year, month, dayOfMonth, hour, minute] = /^(\d+)-(\d+)-(\d+)T(\d+):(\d+)/.exec(calendar.value)?.map(Number) ?? [];
-    const found = year ? instant({ year, month, day: dayOfMonth, hour, minute }, ZONE) : null;
+    const found = year ? instant({ year, month, day: dayOfMonth, hour, minute }, zone()) : null;
     show(found > new Date() ? found : null, "Choose a time in the future.");
   });
-  const presets = ["today 18:00", "tomorrow 9:00", "monday 9:00"].map((each) => [each, parseWhen(each, { zone: ZONE })]);
+  const presets = ["today 18:00", "tomorrow 9:00", "monday 9:00"].map((each) => [each, parseWhen(each, { zone: zone() })]);
   const suggestions = presets.filter(([, found]) => found).map(([, found]) =>
     h("button", { type: "button", onclick: () => done(found) }, icon("clock"), reminderText(found.toISOString())),
   );
@@ -51,7 +51,7 @@ export function reminderMenu(anchor, current, save) {
   });
   const pad = (number) => String(number).padStart(2, "0");
   if (current) {
-    const at = wallClock(new Date(current), ZONE);
+    const at = wallClock(new Date(current), zone());
     calendar.value = `${at.year}-${pad(at.month)}-${pad(at.day)}T${pad(at.hour)}:${pad(at.minute)}`;
     shown.textContent = `Now: ${long(new Date(current))}`;
   }
