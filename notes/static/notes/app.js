@@ -104,6 +104,7 @@ function draw() {
   showCards(store.list, view.name === "notes");
   $("cards").toggleAttribute("aria-busy", !store.loaded && !store.error);
   $("loading").hidden = !(store.loaded && store.hasMore);
+  $("empty-trash").disabled = !ownNotes().length;
   drawEmpty();
   drawBanner();
 }
@@ -187,10 +188,8 @@ $("layout").addEventListener("click", () => {
 });
 $("edit-labels").addEventListener("click", () => editLabels(store));
 $("show-keys").addEventListener("click", showKeys);
-$("empty-trash").addEventListener("click", () => {
-  const notes = store.list.filter((note) => note.role === "owner");
-  if (notes.length) actions.run("empty trash", notes);
-});
+const ownNotes = () => store.list.filter((note) => note.role === "owner");
+$("empty-trash").addEventListener("click", () => actions.run("empty trash", ownNotes()));
 
 // --- Saving -----------------------------------------------------------------------------------------------------------
 

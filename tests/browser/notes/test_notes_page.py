@@ -221,6 +221,7 @@ class TestOneUser:
         page = browse("/notes/?view=trash", user=ada, width=360, height=500)  # the second page is not loaded yet
         page.get_by_role("button", name="Empty trash").click()
         expect(page.get_by_text("The trash is empty.")).to_be_visible()
+        expect(page.get_by_role("button", name="Empty trash")).to_be_disabled()  # as it is until the list is loaded
         page.get_by_role("button", name="Undo").click()
         card(page, "Note 79").get_by_role("link").focus()
         page.keyboard.press("x")
