@@ -100,7 +100,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 @pytest.fixture(scope="session")
 def walk_settings(product: Product) -> Callable[[str], dict[str, str]]:
     """Return what a walk needs as environment: the site, an account with demo data, and a sheet of contacts."""
-    account, friend, _ = json.loads(product.manage("demo", "--json"))
+    account, friend, *_ = json.loads(product.manage("demo", "--json"))
     sheet = base64.b64encode((ROOT / "tests" / "data" / "contacts_sample.xlsx").read_bytes()).decode()
     given = {"url": product.url, "account": account, "friend": friend["usercode"], "sheet": sheet}
     return lambda name: {"ATRIUM_WALK": json.dumps({**given, "name": name}), "PYTHONPATH": "out/python"}

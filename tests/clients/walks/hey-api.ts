@@ -1,11 +1,11 @@
 import { client } from "../out/hey-api/client.gen";
 import * as api from "../out/hey-api/sdk.gen";
-import { baseUrl, data, walk } from "./walk";
+import { baseUrl, data, member, walk } from "./walk";
 
 client.setConfig({ baseUrl });
 
 void walk({
-  signIn: async (username, password) => data(await api.authLoginCreate({ body: { username, password } })).access,
+  signIn: async (username, password) => member(data(await api.authLoginCreate({ body: { username, password } })), "access"),
   profile: async () => data(await api.authProfileRetrieve()),
   createNote: async (body) => data(await api.notesCreate({ body })),
   renameNote: async (id, title) => data(await api.notesPartialUpdate({ path: { id }, body: { title } })),
@@ -15,7 +15,7 @@ void walk({
   send: async (body, recipients) => data(await api.messagesSend({ body: { body, recipients } })),
   messages: async () => data(await api.messagesList()).results,
   markRead: async (id) => data(await api.messagesReadOne({ path: { id } })).unread,
-  upload: async (file) => data(await api.contactsUploadsCreate({ body: { file } })).id,
+  upload: async (file) => member(data(await api.contactsUploadsCreate({ body: { file } })), "id"),
   uploadStatus: async (id) => data(await api.contactsUploadsRetrieve({ path: { id } })).status,
   contacts: async (upload) => data(await api.contactsList({ query: { upload } })).results,
   trends: async () => data(await api.trendsList()).count,

@@ -1,6 +1,6 @@
 import createClient from "openapi-fetch";
 import type { paths } from "../out/openapi-typescript/schema";
-import { baseUrl, data, walk } from "./walk";
+import { baseUrl, data, member, walk } from "./walk";
 
 const client = createClient<paths>({ baseUrl });
 
@@ -12,7 +12,7 @@ function form(fields: Record<string, unknown>): FormData {
 
 void walk({
   signIn: async (username, password) =>
-    data(await client.POST("/api/v1/auth/login/", { body: { username, password } })).access,
+    member(data(await client.POST("/api/v1/auth/login/", { body: { username, password } })), "access"),
   profile: async () => data(await client.GET("/api/v1/auth/profile/")),
   createNote: async (body) => data(await client.POST("/api/v1/notes/", { body })),
   renameNote: async (id, title) =>
@@ -25,7 +25,7 @@ void walk({
   messages: async () => data(await client.GET("/api/v1/messages/")).results,
   markRead: async (id) => data(await client.POST("/api/v1/messages/{id}/read/", { params: { path: { id } } })).unread,
   upload: async (file) =>
-    data(await client.POST("/api/v1/contacts/uploads/", { body: { file: file as never }, bodySerializer: form })).id,
+    member(data(await client.POST("/api/v1/contacts/uploads/", { body: { file: file as never }, bodySerializer: form })), "id"),
   uploadStatus: async (id) =>
     data(await client.GET("/api/v1/contacts/uploads/{id}/", { params: { path: { id } } })).status,
   contacts: async (upload) => data(await client.GET("/api/v1/contacts/", { params: { query: { upload } } })).results,

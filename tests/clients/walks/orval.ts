@@ -1,5 +1,5 @@
 import * as api from "../out/orval/client";
-import { walk } from "./walk";
+import { member, walk } from "./walk";
 
 /** Return the data of an answer that has the expected status, or fail with its error. */
 function expect<Answer extends { status: number; data: unknown }, Status extends Answer["status"]>(
@@ -11,7 +11,7 @@ function expect<Answer extends { status: number; data: unknown }, Status extends
 }
 
 void walk({
-  signIn: async (username, password) => expect(200, await api.authLoginCreate({ username, password })).access,
+  signIn: async (username, password) => member(expect(200, await api.authLoginCreate({ username, password })), "access"),
   profile: async () => expect(200, await api.authProfileRetrieve()),
   createNote: async (content) => expect(201, await api.notesCreate(content)),
   renameNote: async (id, title) => expect(200, await api.notesPartialUpdate(id, { title })),
@@ -21,7 +21,7 @@ void walk({
   send: async (body, recipients) => expect(201, await api.messagesSend({ body, recipients })),
   messages: async () => expect(200, await api.messagesList()).results,
   markRead: async (id) => expect(200, await api.messagesReadOne(id)).unread,
-  upload: async (file) => expect(202, await api.contactsUploadsCreate({ file })).id,
+  upload: async (file) => member(expect(202, await api.contactsUploadsCreate({ file })), "id"),
   uploadStatus: async (id) => expect(200, await api.contactsUploadsRetrieve(id)).status,
   contacts: async (upload) => expect(200, await api.contactsList({ upload })).results,
   trends: async () => expect(200, await api.trendsList()).count,

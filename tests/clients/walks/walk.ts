@@ -31,6 +31,15 @@ export interface Steps {
 const { url, name, account, friend, sheet } = JSON.parse(process.env.ATRIUM_WALK);
 let access = "";
 
+/** Return a member that only one kind of the answer has. */
+export function member<Answer extends object, Key extends string>(
+  answer: Answer,
+  key: Key,
+): Extract<Answer, { [K in Key]: unknown }>[Key] {
+  if (!(key in answer)) throw new Error(JSON.stringify(answer));
+  return (answer as Extract<Answer, { [K in Key]: unknown }>)[key];
+}
+
 /** Send every request to the product, with the access token. */
 const send = globalThis.fetch;
 globalThis.fetch = (input, init) => {
