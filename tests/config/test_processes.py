@@ -65,3 +65,8 @@ def test_processes_that_serve_no_pages_load_none_of_the_admin(run_python: Callab
     code = "import django, sys; django.setup(); print('config.admin' in sys.modules, 'contacts.admin' in sys.modules)"
     loaded = run_python("-c", code, ATRIUM_PROCESS=role)
     assert loaded.stdout.split() == [str(has_pages)] * 2, loaded.stderr
+
+
+def test_the_web_process_has_loaded_all_views_before_its_first_request(run_python: Callable) -> None:
+    loaded = run_python("-c", "import config.http.buffering, sys; print('config.urls' in sys.modules)")
+    assert loaded.stdout.strip() == "True", loaded.stderr

@@ -33,7 +33,7 @@ async function whoIsSignedIn() {
   try {
     return (await atrium.get("/auth/profile/")).usercode;
   } catch {
-    // Signed out (see onSessionChange), or there is no connection.
+    return undefined; // unknown: offline, or signed out, which onSessionChange reports
   }
 }
 
