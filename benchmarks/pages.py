@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 
 from accounts.backends import BACKEND
 from accounts.models import User
-from notes.models import Note
+from notes.models import Membership, Note, Role
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from trends.models import Trend
 
@@ -136,9 +136,10 @@ def _demo_session() -> dict[str, str]:
     """Create the demo data, give its administrator 5,000 notes, and return her cookies."""
     call_command("demo")
     ann, client = User.objects.get(username="ann"), Client()
-    Note.objects.bulk_create(
+    written = Note.objects.bulk_create(
         Note(owner=ann, title=f"Note {n}", body="Call the plumber about the pipe. " * (n % 6)) for n in range(NOTES)
     )
+    Membership.objects.bulk_create(Membership(user=ann, note=note, role=Role.OWNER) for note in written)
     client.force_login(ann, backend=BACKEND)
     return {name: morsel.value for name, morsel in client.cookies.items()}
 

@@ -60,12 +60,12 @@ export class Store extends EventTarget {
   async #load(query, isFirst) {
     const { signal } = this.#abort;
     try {
-      const early = isFirst && takePage(`/api/v1/notes/?${new URLSearchParams(query)}`);
-      const page = await (early ? early.data : atrium.get("/notes/", { query, signal }));
+      const given = isFirst && takePage(`/api/v1/notes/?${new URLSearchParams(query)}`);
+      const page = await (given ? given.data : atrium.get("/notes/", { query, signal }));
       if (isFirst) {
         this.order = [];
         this.loaded = true;
-        this.#etag = (early ? early.headers.get("ETag") : atrium.etag(page)) ?? "";
+        this.#etag = (given ? given.headers.get("ETag") : atrium.etag(page)) ?? "";
       }
       this.#append(page);
       this.error = null;

@@ -212,6 +212,17 @@ class TestOneUser:
         assert most < 90
         assert overflow(page) <= 0
 
+    def test_the_first_page_of_notes_is_in_the_html(self, browse: Browse, ada: User) -> None:
+        make_note(ada, title="Ferry")
+        page = browse(None, user=ada)
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto("/notes/")
+        expect(card(page, "Ferry")).to_be_visible()
+        page.keyboard.press("n")  # app.js has taken over
+        expect(page.get_by_label("Title")).to_be_visible()
+        assert not [url for url in requests if "/api/v1/notes/?" in url]
+
     def test_select_all_and_empty_trash_include_notes_that_are_not_loaded(self, browse: Browse, ada: User) -> None:
         many = Note.objects.bulk_create(
             Note(owner=ada, title=f"Note {number}", trashed_at=timezone.now()) for number in range(80)
