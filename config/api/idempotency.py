@@ -56,15 +56,25 @@ def _comparable(value: Any) -> Any:
     return [value.name, digest.hexdigest()]
 
 
+def json_answer(body: bytes, status: int) -> HttpResponse:
+    """Return a response with this JSON."""
+    return HttpResponse(body, content_type="application/json", status=status)
+
+
 def run_once(
-    request: Request, content: Mapping[str, Any], action: Callable[[], Response | HttpResponse]
+    request: Request,
+    content: Mapping[str, Any],
+    action: Callable[[], Response | HttpResponse],
+    *,
+    answer: Callable[[bytes, int], HttpResponse] = json_answer,
 ) -> Response | HttpResponse:
     """Run ``action``, or replay the first response to the request's key.
 
     ``action`` calls one atomic service; with a key it runs in the transaction that stores the key. ``content``
     is the validated input. Validate it without the database: what was true for the first request may have changed.
-    ``action`` does all checks against stored data. Raises KeyReused if the key was used for other content. If
-    ``action`` raises, the key can be used again.
+    ``action`` does all checks against stored data. ``answer`` makes the replayed response from the body and the status
+    of the first one: name it if the first one has headers of its own, such as an ``ETag``. Raises KeyReused if the key
+    was used for other content. If ``action`` raises, the key can be used again.
     """
     key = get_key(request)
     if key is None:
@@ -80,7 +90,7 @@ def run_once(
             return response
     if bytes(record.fingerprint) != requested:
         raise KeyReused
-    replay = HttpResponse(bytes(record.body), status=record.status, content_type="application/json")
+    replay = answer(bytes(record.body), record.status)
     replay["Idempotent-Replayed"] = "true"
     return replay
 

@@ -9,7 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.api.idempotency import run_once
+from config.api.idempotency import json_answer, run_once
 from config.api.pagination import FeedPagination
 
 from .. import openapi
@@ -101,7 +101,7 @@ class NoteViewSet(NotesViewSet):
             note = notes.create_note(owner=request.user, **content)
             return note_answer(note.json.encode(), status.HTTP_201_CREATED)
 
-        return run_once(request, content, create)
+        return run_once(request, content, create, answer=note_answer)
 
     def retrieve(self, request: Request, pk: int) -> HttpResponse:
         return self.cached(lambda: self.note_or_404(pk), etag=note_etag)
@@ -230,7 +230,7 @@ class NoteViewSet(NotesViewSet):
 
 def note_answer(body: bytes, code: int = status.HTTP_200_OK) -> HttpResponse:
     """Return a note's JSON with its ETag."""
-    response = HttpResponse(body, content_type="application/json", status=code)
+    response = json_answer(body, code)
     response["ETag"] = note_etag(body)
     return response
 

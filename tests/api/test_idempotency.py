@@ -20,6 +20,12 @@ def documented() -> set[str]:
     return {str(each) for each in operations() if "Idempotency-Key" in {p["name"] for p in each.parameters}}
 
 
+def headers(response: Any) -> dict[str, str]:
+    """The headers that do not differ from request to request."""
+    differs = {"X-Request-ID", "Idempotent-Replayed", "Server-Timing", "RateLimit", "RateLimit-Policy"}
+    return {name: value for name, value in response.headers.items() if name not in differs}
+
+
 def test_every_post_that_creates_something_documents_the_key() -> None:
     creating = {
         str(each)
@@ -41,6 +47,7 @@ def test_a_repeated_request_creates_nothing_and_gets_the_first_response(
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json() == first.json()
     assert again["Idempotent-Replayed"] == "true"
+    assert headers(again) == headers(first)
 
 
 def test_sharing_again_with_the_key_is_no_conflict(signed_in: Client) -> None:
@@ -73,6 +80,7 @@ def test_checks_of_stored_data_are_not_repeated(signed_in: Client) -> None:
     again = signed_in.post("/api/v1/messages/", {**body, "recipients": [friend.usercode.lower()]}, **KEY)
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json() == first.json()
+    assert headers(again) == headers(first)
 
 
 def test_a_key_belongs_to_one_user(api: Client) -> None:
