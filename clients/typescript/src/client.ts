@@ -264,7 +264,7 @@ export class AtriumClient {
 
   #tag(object: object | string): string {
     const tag = typeof object === "string" ? object : this.etag(object);
-    if (!tag) throw new TypeError("`ifMatch` needs an object that get(), put() or patch() of this client has returned.");
+    if (!tag) throw new TypeError("`ifMatch` needs an object that get(), post(), put() or patch() of this client has returned.");
     return tag;
   }
 }

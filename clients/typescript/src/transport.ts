@@ -115,7 +115,7 @@ export class Transport {
 
       if (response?.status === 401 && token && this.session.renewable && !renewed) {
         renewed = true;
-        await response.body?.cancel();
+        discard(response);
         await this.session.renew(token);
         continue;
       }
@@ -128,7 +128,7 @@ export class Transport {
         return method === "GET" && !options.stream ? this.#remember(url, response, cached) : response;
       }
       unsure ||= response?.status !== 429;
-      await response?.body?.cancel();
+      if (response) discard(response);
       await sleep(wait, signal);
       attempt++;
     }
@@ -194,6 +194,11 @@ export class Transport {
 async function readBody(request: Request): Promise<ArrayBuffer | null> {
   const bytes = request.method === "GET" || request.method === "HEAD" ? null : await request.arrayBuffer();
   return bytes?.byteLength ? bytes : null;
+}
+
+/** Give up the rest of an answer. Its connection may be broken already, which is no reason to fail. */
+function discard(response: Response): void {
+  response.body?.cancel().catch(() => undefined);
 }
 
 function copy(response: Response, body: string): Response {

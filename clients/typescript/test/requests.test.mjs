@@ -72,6 +72,21 @@ test("Retry-After is waited for, as seconds or as a date", async () => {
   assert.ok(times[2] - times[1] >= 900, `${times[2] - times[1]}`); // a date has whole seconds
 });
 
+test("an error page that breaks off is repeated like a whole one", async () => {
+  let count = 0;
+  const { url } = await serve((request, response) => {
+    if (++count > 1) return json(response, 200, { username: "ada" });
+    response.writeHead(502, { "Content-Type": "text/html" });
+    response.write("<!doctype html>", () => response.destroy());
+  });
+  const late = async (...args) => {
+    const response = await fetch(...args);
+    await new Promise((resolve) => setTimeout(resolve, 100)); // the connection is broken when the client looks at it
+    return response;
+  };
+  assert.equal((await createClient({ url, credentials: token, fetch: late }).get("/auth/profile/")).username, "ada");
+});
+
 test("a Retry-After above the limit is not waited for", async () => {
   const { url, requests } = await serve((request, response) => fail(response, 429, "throttled", { "Retry-After": "3600" }));
   const failed = createClient({ url, credentials: token }).get("/notes/");

@@ -40,6 +40,12 @@ function follow(client, sender) {
     }
   })().catch((error) => (follower.failure = error));
   follower.close = () => events.close();
+  follower.knows = async (isComplete) => {
+    for (const limit = Date.now() + 60_000; !isComplete(); await pause(50)) {
+      if (follower.failure) throw follower.failure;
+      if (Date.now() > limit) throw new Error(`not received within a minute: ${JSON.stringify([...known])} ${follower.states}`);
+    }
+  };
   return follower;
 }
 
@@ -51,8 +57,16 @@ export async function drill({ createClient, url, writer, reader, seconds, name }
   await mine.signIn({ username: writer.login, password: writer.password });
   await theirs.signIn({ username: reader.login, password: reader.password });
   const follower = follow(theirs, writer.usercode);
-  while (!follower.resyncs.length) await pause(50);
+  const written = await write({ mine, storage, follower, reader, seconds, name }).finally(async () => {
+    follower.close(); // an open stream would keep the process running, whatever has failed
+    await follower.done;
+  });
+  if (follower.failure) throw follower.failure;
+  return { ...written, resyncs: follower.resyncs, states: follower.states };
+}
 
+async function write({ mine, storage, follower, reader, seconds, name }) {
+  await follower.knows(() => follower.resyncs.length);
   const sent = [];
   const uploads = [];
   let note = await mine.post("/notes/", { body: { title: `${name} 0` } });
@@ -81,14 +95,8 @@ export async function drill({ createClient, url, writer, reader, seconds, name }
   for await (const upload of mine.list("/contacts/uploads/")) if (upload.name.startsWith(`${name}-`)) stored.push(upload.id);
   equal(stored.reverse(), uploads, "every upload is stored once");
 
-  for (const limit = Date.now() + 60_000; sent.some((id) => !follower.known.has(id)); await pause(100)) {
-    if (follower.failure) throw follower.failure;
-    if (Date.now() > limit) throw new Error(`not received: ${sent.filter((id) => !follower.known.has(id))}`);
-  }
+  await follower.knows(() => sent.every((id) => follower.known.has(id)));
   equal([...follower.known].filter(([, count]) => count > 1), [], "no event arrived twice");
   const live = sent.filter((id) => follower.known.get(id) === 1).length;
-  follower.close();
-  await follower.done;
-  if (follower.failure) throw follower.failure;
-  return { messages: sent.length, live, edits, uploads: uploads.length, resyncs: follower.resyncs, states: follower.states };
+  return { messages: sent.length, live, edits, uploads: uploads.length };
 }
