@@ -14,12 +14,13 @@ from ..models import FileMetadata
 
 # The modules of each page besides its own, loaded while the page is parsed and not one after the other.
 _SHARED = ("atrium/client", "atrium/site", "atrium/dom", "atrium/live", "atrium/toast", "contacts/words")
+_LATER = ("atrium/leaving", "contacts/later")
 MODULES = {
-    "people": ("contacts/later", "contacts/drawer", "contacts/rows", "contacts/selection"),
+    "people": (*_LATER, "contacts/drawer", "contacts/rows", "contacts/selection"),
     "import": ("contacts/columns", "contacts/corrections", "contacts/outcome", "contacts/sheet"),
     "uploads": ("contacts/outcome",),
-    "upload": ("contacts/corrections", "contacts/later", "contacts/outcome", "contacts/progress", "contacts/sheet"),
-    "waiting": ("contacts/later",),
+    "upload": (*_LATER, "contacts/corrections", "contacts/outcome", "contacts/progress", "contacts/sheet"),
+    "waiting": _LATER,
 }
 
 

@@ -28,7 +28,7 @@ MODULES = (
     "notes/actions", "notes/checklist", "notes/composer", "notes/conflict", "notes/drafts", "notes/editor",
     "notes/form", "notes/labels", "notes/menus", "notes/merge", "notes/reminder", "notes/search", "notes/selection",
     "notes/share", "notes/shortcuts", "notes/store", "notes/takeout", "notes/view", "notes/when",
-    "atrium/client", "atrium/site", "atrium/live",
+    "atrium/client", "atrium/leaving", "atrium/site", "atrium/live",
 )  # fmt: skip
 FIRST_PAGE = "page_size=60"  # the query of the page's first request for notes (view.js)
 MAX_INLINE = 256 * 1024  # bytes; a page of larger notes is fetched

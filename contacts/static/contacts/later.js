@@ -1,4 +1,5 @@
 // Deletions that can be taken back for seven seconds: the request is sent when the time is over, or when the page is left.
+import { beforeLeaving } from "../atrium/leaving.js";
 import { toast } from "../atrium/toast.js";
 
 const SECONDS = 7;
@@ -32,10 +33,9 @@ export function deleteLater(send, text, { undone, deleted, failed = undone }) {
   }, SECONDS * 1000);
 }
 
-addEventListener("pagehide", () => {
-  for (const { send, timer } of waiting) {
-    clearTimeout(timer);
-    send({ keepalive: true }).catch(() => {}); // nothing can be shown any more
-  }
+beforeLeaving((options) => {
+  const jobs = [...waiting];
   waiting.clear();
+  for (const { timer } of jobs) clearTimeout(timer);
+  return Promise.allSettled(jobs.map(({ send }) => send(options))); // nothing can be shown any more
 });

@@ -1,13 +1,14 @@
 // Actions that the user can undo for seven seconds. Until then nothing is sent, so Undo has nothing to reverse.
 //
 // Each action is in localStorage from its beginning until the server has confirmed it:
-//   - if the page is left or closed, it is sent at once by a request that outlives the page;
+//   - if the page is left or closed, it is sent at once by a request that outlives the page; a sign-out waits for it;
 //   - without a connection, after a crash, and where the browser ended before that request, the next page of this site
 //     sends it (signed-in.js), and so does another tab that is open;
 //   - all tabs show it, and each can undo it.
 // A browser that is killed loses what it has not yet written to the disk: Chromium writes localStorage within a few seconds.
 // Then nothing is deleted or blocked, and the page shows the message as before. A deletion that is sent more than 15 minutes
 // after the message, or a block that is a day old, is not done; a notice says so.
+import { beforeLeaving } from "../atrium/leaving.js";
 import { live } from "../atrium/live.js";
 import { NetworkError, atrium, randomKey } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
@@ -35,7 +36,7 @@ class UndoableActions extends EventTarget {
     addEventListener("storage", ({ key }) => key === this.#name && this.resume());
     addEventListener("userchange", () => this.discard());
     addEventListener("online", () => this.#sendWaiting());
-    addEventListener("pagehide", () => navigator.onLine && this.sendAll({ keepalive: true })); // others stay stored
+    beforeLeaving((options) => navigator.onLine && this.#sendAll(options)); // others stay stored
     addEventListener("pageshow", ({ persisted }) => persisted && this.resume());
   }
 
@@ -58,9 +59,8 @@ class UndoableActions extends EventTarget {
     this.#emit("changed", action);
   }
 
-  // Send everything now, such as before the session ends.
-  sendAll(options) {
-    for (const action of this.#actions.values()) if (action.state !== "sending") this.#send(action, options);
+  #sendAll(options) {
+    return Promise.all([...this.#actions.values()].filter(({ state }) => state !== "sending").map((action) => this.#send(action, options)));
   }
 
   // Leave everything to the next visit of this user: another one has signed in.

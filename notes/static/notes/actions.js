@@ -1,5 +1,6 @@
 // What can be done with one or several notes. Each is done at once and can be undone for seven seconds; only what the
 // server cannot undo (delete for good, leave) waits until then.
+import { beforeLeaving } from "../atrium/leaving.js";
 import { atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 import { labelMenu } from "./labels.js";
@@ -24,7 +25,7 @@ export class Actions {
   constructor(store, drafts) {
     this.store = store;
     this.drafts = drafts;
-    addEventListener("pagehide", () => this.#sendHeld({ keepalive: true }));
+    beforeLeaving((options) => Promise.all([...this.#held.keys()].map((work) => work(options))));
   }
 
   // `name` is an action of a card, a key or the bar of selected notes; `notes` are its notes, `anchor` its button.
@@ -161,10 +162,6 @@ export class Actions {
       show();
       this.store.refresh(); // what was loaded meanwhile
     });
-  }
-
-  #sendHeld(options) {
-    for (const work of [...this.#held.keys()]) work(options);
   }
 
   async #bulk(action, notes, extra = {}, options = {}) {

@@ -5,6 +5,7 @@
 // sends what is left. A new note is created with an Idempotency-Key and always the same body, so that it is created once
 // even if the answer is lost; later text follows as a change. A change names the version that it is based on. If somebody
 // else was faster (412), both changes are merged (merge.js); if both changed the same text, the user chooses.
+import { beforeLeaving } from "../atrium/leaving.js";
 import { atrium, randomKey } from "../atrium/site.js";
 import { BLANK, FIELDS, contentOf, isEmpty, merge, same } from "./merge.js";
 
@@ -204,7 +205,7 @@ export class Drafts extends EventTarget {
     super();
     this.prefix = `atrium.notes.draft.${usercode}.`;
     addEventListener("online", () => this.flushAll());
-    addEventListener("pagehide", () => this.flushAll({ keepalive: true }));
+    beforeLeaving((options) => this.flushAll(options));
   }
 
   fresh(fields = {}) {

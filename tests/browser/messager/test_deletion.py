@@ -21,7 +21,7 @@ from messaging.services.deletion import delete_message
 from tests.factories import UserFactory
 from tests.waiting import wait_until
 
-from ..conftest import BACKEND, CHROMIUM, Watch, arguments
+from ..conftest import BACKEND, PROGRAM, Watch, arguments
 from .steps import Browse, conversation, hold_responses, log, online, screenshot, send, texts, write
 
 DELETE = "Delete this message for everyone"
@@ -146,7 +146,7 @@ def test_a_deletion_of_a_closed_browser_is_sent_by_the_next_page(
     cookies = [{"name": name, "value": each.value, "url": site} for name, each in client.cookies.items()]
 
     def start_browser() -> Page:
-        options = {"executable_path": CHROMIUM, "args": arguments(), "base_url": site}
+        options = {"executable_path": PROGRAM, "args": arguments(), "base_url": site}
         context = browser.browser_type.launch_persistent_context(tmp_path, **options)
         context.add_cookies(cookies)
         return context.pages[0]
@@ -184,16 +184,6 @@ def test_another_tab_undoes_a_deletion_or_sends_it_if_its_own_tab_is_gone(
     second.clock.fast_forward(9000)
     wait_until(lambda: second.evaluate("true") and is_deleted(two), what="the deletion")
     assert not is_deleted(one)
-
-
-def test_a_held_block_is_sent_before_signing_out(open_chat: Browse, watch: Watch, ada: User, bob: User) -> None:
-    watch.allow("status of 401")  # after the block the page requests the list of blocks, maybe after the session's end
-    page = open_chat(ada, bob)
-    page.get_by_role("button", name="Block").click()
-    page.get_by_role("button", name="Undo blocking").wait_for()
-    page.evaluate("document.querySelector('form[action=\"/logout/\"]').requestSubmit()")
-    page.wait_for_url("**/")
-    wait_until(lambda: page.evaluate("true") and Block.objects.exists(), what="the block")
 
 
 def test_a_deletion_without_a_connection_is_pending_and_sent_later(
