@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from accounts.models import User
 from contacts.models import Contact, FileMetadata, RejectedRow, UnprocessedContact
@@ -144,6 +144,18 @@ class TestImport:
         page.get_by_role("button", name="Continue").click()
         page.get_by_role("button", name="Import without a check").click()
         expect(page).to_have_url(re.compile(r"/contacts/uploads/\d+/$"))
+
+    def test_a_file_that_is_chosen_before_the_script_is_loaded_is_taken(
+        self, browse: Callable[..., Page], ada: User
+    ) -> None:
+        page = browse(None, user=ada)
+        held: list[Route] = []
+        page.route("**/contacts/import.js", lambda route: held.append(route))
+        page.goto("/contacts/import/", wait_until="commit")
+        choose_file(page)
+        wait_until(lambda: page.evaluate("true") and held, what="the request for the script")
+        held[0].continue_()
+        expect(page.get_by_role("heading", name="Match the columns")).to_be_visible()
 
     def test_an_import_with_the_keyboard_only(self, browse: Callable[..., Page], ada: User) -> None:
         page = browse("/contacts/import/", user=ada)

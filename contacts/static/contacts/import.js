@@ -68,11 +68,15 @@ addEventListener("popstate", () => {
 
 // --- File -----------------------------------------------------------------------------------------------------------
 
+function takeFile() {
+  const input = $("file-input");
+  const [file] = input.files;
+  input.value = "";
+  if (file) choose(file);
+}
+
 const drop = $("drop");
-$("file-input").addEventListener("change", ({ target }) => {
-  if (target.files.length) choose(target.files[0]);
-  target.value = "";
-});
+$("file-input").addEventListener("change", takeFile);
 drop.addEventListener("submit", (event) => event.preventDefault());
 for (const kind of ["dragenter", "dragover"]) {
   addEventListener(kind, (event) => {
@@ -245,3 +249,4 @@ function start(button) {
 
 history.replaceState(null, "", location.pathname);
 showStep();
+takeFile(); // chosen before this script was loaded

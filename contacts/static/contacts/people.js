@@ -43,6 +43,7 @@ function address(params, contact = null) {
 function fill() {
   const params = read();
   for (const name of [...FILTERS, "ordering"]) {
+    if (name === "search" && searchTimer) continue; // it is being typed
     const field = form.elements[name];
     const value = params.get(name) ?? "";
     if (name === "upload" && value && ![...field.options].some((option) => option.value === value)) field.append(h("option", { value }, `Upload ${value}`));
@@ -62,12 +63,27 @@ function fill() {
   }
 }
 
+// What the address says, with the search that is being typed.
+function wanted() {
+  const params = read();
+  if (searchTimer) set(params, form.elements.search);
+  return params;
+}
+
+function set(params, { name, value }) {
+  if (value) params.set(name, value);
+  else params.delete(name);
+}
+
 function change(params, { replace = false } = {}) {
+  clearTimeout(searchTimer);
+  searchTimer = 0;
   history[replace ? "replaceState" : "pushState"](null, "", address(params));
   update();
 }
 
 let shownFilters = String(read());
+let searchTimer = 0; // runs while a search is being typed
 
 function update() {
   shownFilters = String(read());
@@ -78,17 +94,19 @@ function update() {
   rows.reload();
 }
 
-let searchTimer = 0;
+function typed() {
+  clearTimeout(searchTimer);
+  // Typing is one step of the history.
+  const isFirst = !read().get("search") || !form.elements.search.value;
+  searchTimer = setTimeout(() => change(wanted(), { replace: !isFirst }), PAUSE);
+}
+
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("input", ({ target }) => {
-  const params = read();
-  clearTimeout(searchTimer);
-  if (target.value) params.set(target.name, target.value);
-  else params.delete(target.name);
-  if (target.name !== "search") return change(params);
-  // Typing is one step of the history.
-  const isFirst = !read().get("search") || !target.value;
-  searchTimer = setTimeout(() => change(params, { replace: !isFirst }), PAUSE);
+  if (target.name === "search") return typed();
+  const params = wanted();
+  set(params, target);
+  change(params);
 });
 $("clear").addEventListener("click", () => {
   const ordering = read().get("ordering");
@@ -97,7 +115,7 @@ $("clear").addEventListener("click", () => {
 });
 for (const head of document.querySelectorAll("[data-order]")) {
   head.querySelector("button").addEventListener("click", () => {
-    const params = read();
+    const params = wanted();
     const order = params.get("ordering") || "-id";
     const name = head.dataset.order;
     const next = order === name ? `-${name}` : order === `-${name}` ? name : name === "id" ? "-id" : name;
@@ -265,6 +283,7 @@ live.addEventListener("upload", () => reloadSoon());
 live.addEventListener("resync", () => Date.now() - since > 5000 && reloadSoon());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && reloadSoon(0));
 
+if (form.elements.search.value) typed(); // before this script was loaded
 fill();
 rows.reload();
 showContact();

@@ -265,9 +265,6 @@ visualViewport?.addEventListener("resize", () => {
 
 // --- Undo -----------------------------------------------------------------------------------------------------------
 
-// Signing out ends the session before the page is left.
-document.addEventListener("submit", ({ target }) => target.action.endsWith("/logout/") && store.actions.sendAll({ keepalive: true }), { capture: true });
-
 // --- Events ---------------------------------------------------------------------------------------------------------
 
 stream.addEventListener("message", ({ detail }) => {
@@ -313,7 +310,7 @@ stream.addEventListener("open", async () => {
 async function start() {
   await store.load();
   loaded = true;
-  search.show(currentRoute().search);
+  if (!search.isOpen) search.show(currentRoute().search); // what was typed meanwhile stays
   show();
 }
 
@@ -373,4 +370,5 @@ function banner(problem) {
 
 list.drawOnline();
 list.draw();
+if ($("search").value.trim()) searched($("search").value.trim()); // typed before this script was loaded
 stream.start();

@@ -18,6 +18,7 @@ export class ThreadView {
   #target = null; // the message to show as soon as it is loaded
   #markTimer = 0;
   #retryTimer = 0;
+  #height = 0; // of the box, in pixels, when its size was handled last
 
   constructor(store, outbox, { edit }) {
     this.store = store;
@@ -33,7 +34,7 @@ export class ThreadView {
     $("block").addEventListener("click", () => this.#toggleBlock());
     $("block-undo").addEventListener("click", () => this.#undoBlock());
     $("block-undo").addEventListener("keydown", leaveOnEscape);
-    new ResizeObserver(() => this.following && this.#scrollToEnd()).observe(this.box);
+    new ResizeObserver(() => this.#resized()).observe(this.box);
   }
 
   // Show the conversation from its first unread message, or from the message `target`.
@@ -378,10 +379,16 @@ export class ThreadView {
     return [...$("log").children].find((child) => child.dataset.key === key);
   }
 
+  #resized() {
+    this.#height = this.box.clientHeight;
+    if (this.following) this.#scrollToEnd();
+  }
+
   #scrolled() {
     if (!this.code) return;
     const fromEnd = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight;
-    this.following = fromEnd < NEAR_END && this.#lastId === null && this.store.thread(this.code).atEnd;
+    // When the box has just become smaller, its end is out of view although nobody has scrolled: #resized() follows.
+    if (this.box.clientHeight === this.#height) this.following = fromEnd < NEAR_END && this.#lastId === null && this.store.thread(this.code).atEnd;
     this.drawJumps();
     this.#loadEdges();
     clearTimeout(this.#markTimer);

@@ -8,15 +8,13 @@ const KINDS = { list: "Checklists", text: "Without checklist" };
 
 export class Search {
   #timer = 0;
+  #drawn = ""; // the search that the field was set to
 
   constructor(store, go) {
     this.store = store;
     this.go = go;
     this.field = $("search");
-    this.field.addEventListener("input", () => {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#search(), PAUSE);
-    });
+    this.field.addEventListener("input", () => this.#typed());
     this.field.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || this.field.value) return;
       this.field.blur();
@@ -26,6 +24,12 @@ export class Search {
       this.#search();
     });
     $("filter").addEventListener("click", () => this.#menu());
+    if (this.field.value) this.#typed(); // before this script was loaded
+  }
+
+  #typed() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#search(), PAUSE);
   }
 
   // The letters of one search are one entry of the browser's history.
@@ -40,9 +44,10 @@ export class Search {
     this.field.select();
   }
 
-  // Show the view's search and filters.
+  // Show the view's search and filters. What is being typed stays, unless another search is opened.
   draw(view) {
-    if (document.activeElement !== this.field || !view.q) if (this.field.value.trim() !== view.q) this.field.value = view.q;
+    if (view.q !== this.#drawn && view.q !== this.field.value.trim()) this.field.value = view.q;
+    this.#drawn = view.q;
     const label = this.store.labels.find((each) => String(each.id) === view.label);
     const chips = [
       view.color && ["color", titleOf(view.color)],

@@ -211,11 +211,13 @@ for (const head of document.querySelectorAll("[data-order]")) {
 }
 
 let typing;
-$("search").value = state.search;
-$("search").addEventListener("input", (event) => {
+function searchSoon() {
   clearTimeout(typing);
-  typing = setTimeout(() => change({ search: event.target.value.trim() }, { typing: true }), 250);
-});
+  typing = setTimeout(() => change({ search: $("search").value.trim() }, { typing: true }), 250);
+}
+if ($("search").value) searchSoon(); // typed before this script was loaded
+else $("search").value = state.search;
+$("search").addEventListener("input", searchSoon);
 $("search-form").addEventListener("submit", (event) => event.preventDefault());
 $("previous").addEventListener("click", () => change({ page: state.page - 1 }));
 $("next").addEventListener("click", () => change({ page: state.page + 1 }));
