@@ -9,13 +9,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.db.models.functions import Now
 from django.utils import timezone
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from config import audit
 from config.dashboard import services
 from config.models import Backup, OutgoingMail
 from tests.browser.conftest import PICTURES
 from tests.factories import UserFactory
+from tests.waiting import wait_until
 from trends.models import ImportRun
 
 
@@ -93,6 +94,8 @@ def test_all_rows_are_selected_and_discarded(browse: Callable, transactional_db:
 
 def test_a_dropped_csv_is_imported_as_trends(browse: Callable, transactional_db: None) -> None:
     page = browse("/admin/", user=UserFactory(is_staff=True, is_superuser=True))
+    page.get_by_text("checks fail").wait_for()  # they move the form
+    page.get_by_role("rowheader", name="Outgoing mail").wait_for()
     page.get_by_label("Import a file").set_input_files(
         {"name": "t.csv", "mimeType": "text/csv", "buffer": b"Megatrend"}
     )
@@ -100,6 +103,24 @@ def test_a_dropped_csv_is_imported_as_trends(browse: Callable, transactional_db:
     page.get_by_role("link", name="Open its report").click()
     page.get_by_text("t.csv").first.wait_for()
     assert ImportRun.objects.get().name == "t.csv"
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_tables_that_follow_move_what_is_below_by_less_than_half_a_window(
+    browse: Callable, transactional_db: None, width: int
+) -> None:
+    page = browse(None, user=UserFactory(is_staff=True, is_superuser=True), width=width, height=800)
+    held: list[Route] = []
+    page.route("**/admin/dashboard/*/", lambda route: held.append(route))
+    page.goto("/admin/")
+    wait_until(lambda: page.evaluate("true") and len(held) == 2, what="the requests of both tables")
+    before = page.locator("#drop").bounding_box()["y"]
+    for route in held:
+        route.continue_()
+    page.get_by_text("checks fail").wait_for()
+    page.get_by_role("rowheader", name="Outgoing mail").wait_for()
+    # How much exactly depends on the texts of the checks, such as what to do about one that fails.
+    assert abs(page.locator("#drop").bounding_box()["y"] - before) < 400
 
 
 def test_the_queues_update_themselves(browse: Callable, transactional_db: None) -> None:
