@@ -79,7 +79,7 @@ def make_venv() -> None:
     if PYTHON.exists() and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0:
         return
     version = ".".join(map(str, sys.version_info[:3]))
-    print(f"Making .venv with Python {version} …", flush=True)
+    print(f"Making .venv with Python {version} ({sys.executable}) …", flush=True)
     if importlib.util.find_spec("ensurepip") is None:
         fail(
             f"{sys.executable} cannot make virtual environments. On Debian and Ubuntu: "

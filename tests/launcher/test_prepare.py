@@ -44,8 +44,8 @@ def program(place: Path, text: str) -> None:
     place.chmod(0o755)
 
 
-def run(checkout: Path, path: Path) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": str(path), "HOME": str(path), "LANG": "C.UTF-8"}
+def run(checkout: Path, path: Path | str, **extra: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": str(path), "HOME": "/", "LANG": "C.UTF-8", **extra}
     return subprocess.run(
         ["/bin/sh", str(checkout / "bin" / "command")], cwd="/", env=environment, capture_output=True, text=True
     )
@@ -78,6 +78,49 @@ def test_the_environment_is_made_once_and_repaired_when_it_is_broken(checkout: P
     (checkout / ".venv" / "bin" / "python").unlink()
     (checkout / ".venv" / "bin" / "python").symlink_to("/nowhere/python")
     assert "Making .venv with Python" in run(checkout, path).stdout
+
+
+def python(place: Path, *, microseconds: int) -> None:
+    """A supported Python that reports this time for the piece of work by which Pythons are compared."""
+    program(
+        place,
+        f'case "$2" in *ensurepip*) echo {microseconds}; exit ;; esac\n'
+        f'case "$1" in bin/*) echo "chosen: $0"; exit ;; esac\nexec "{sys.executable}" "$@"',
+    )
+
+
+@pytest.mark.parametrize(
+    "times, chosen",
+    [
+        ({"a/python3.11": 1700, "b/python3.11": 1000}, "b/python3.11"),
+        ({"a/python3.11": 1100, "b/python3.11": 1000}, "a/python3.11"),
+        ({"a/python3.11": 900, "b/python3.13": 1000}, "b/python3.13"),
+        ({"a/python3.13": 1700, "b/python3": 1000}, "b/python3"),
+        ({"a/python3.13": 1700, "b b/python3.12": 1500, "c/python3": 1000}, "c/python3"),
+    ],
+)
+def test_the_first_python_is_taken_unless_another_is_much_faster(
+    checkout: Path, path: Path, times: dict[str, int], chosen: str
+) -> None:
+    for place, microseconds in times.items():
+        (path / place).parent.mkdir(exist_ok=True)
+        python(path / place, microseconds=microseconds)
+    folders = [path, *sorted({(path / place).parent for place in times})]
+    done = run(checkout, ":".join(map(str, folders)))
+    assert f"chosen: {path / chosen}\n" in done.stdout, done.stderr
+
+
+def test_a_python_that_is_named_is_taken_even_if_another_is_faster(checkout: Path, path: Path) -> None:
+    python(path / "python3", microseconds=1000)
+    python(path / "slow", microseconds=9000)
+    done = run(checkout, path, PYTHON=str(path / "slow"))
+    assert f"chosen: {path / 'slow'}\n" in done.stdout, done.stderr
+
+
+def test_a_python_without_venv_is_passed_over(checkout: Path, path: Path) -> None:
+    program(path / "python3.13", f'case "$2" in *ensurepip*) exit 1 ;; esac\nexec "{sys.executable}" "$@"')
+    python(path / "python3", microseconds=9000)
+    assert f"chosen: {path / 'python3'}\n" in run(checkout, path).stdout
 
 
 @pytest.fixture
