@@ -62,25 +62,37 @@ def required() -> set[str]:
 
 def licences() -> dict[str, str]:
     """Return the licence of every runtime requirement that is installed here."""
-    done = tool("pip-licenses", "--from=mixed", "--format=csv", "--packages", *sorted(required()))
+    # With "system" packages: those that pip-licenses itself uses.
+    done = tool("pip-licenses", "--from=mixed", "--with-system", "--format=csv", "--packages", *sorted(required()))
     assert done.returncode == 0, done.stderr
     found = {row["Name"]: row["License"] for row in csv.DictReader(io.StringIO(done.stdout))}
     return found | {name: licence for name, licence in STATED_ELSEWHERE.items() if found.get(name) == "UNKNOWN"}
 
 
 def have_licences_that_allow_their_use() -> str:
-    found, text = licences(), LICENCES.read_text()
+    found, stated = licences(), written()
     refused = {name: licence for name, licence in found.items() if not any(word in licence for word in ALLOWED)}
     assert refused == {}, refused
-    missing = [name for name, licence in found.items() if row(name, licence) not in text]
-    removed = {plain(name) for name in re.findall(r"^\| ([\w.-]+) \|", text, re.MULTILINE)} - {"package"}
-    removed -= {plain(name) for name in required()}
-    assert not missing and not removed, f"{missing}, {removed}: run .venv/bin/python -m deploy.rehearsal.packages"
-    return f"{len(found)} packages"
+    changed = {name: licence for name, licence in found.items() if stated.get(name) != licence}
+    # Also of packages that another Python version needs, which are not installed here.
+    difference = {plain(name) for name in required()} ^ {plain(name) for name in stated}
+    assert not changed and not difference, f"{changed}, {difference}: run .venv/bin/python -m deploy.rehearsal.packages"
+    return f"{len(stated)} packages, {len(found)} of them installed here"
 
 
-def row(name: str, licence: str) -> str:
-    return f"| {name} | {licence} |\n"
+def written() -> dict[str, str]:
+    """Return the licences in docs/licences.md."""
+    rows = dict(re.findall(r"^\| ([\w.-]+) \| (.+) \|$", LICENCES.read_text(), re.MULTILINE))
+    del rows["package"]
+    return rows
+
+
+def write() -> None:
+    """Write docs/licences.md. What another Python version needs keeps its row."""
+    names = {plain(name) for name in required()}
+    kept = {name: licence for name, licence in written().items() if plain(name) in names}
+    rows = sorted((kept | licences()).items(), key=lambda each: plain(each[0]))
+    LICENCES.write_text(HEAD + "".join(f"| {name} | {licence} |\n" for name, licence in rows))
 
 
 def plain(name: str) -> str:
@@ -119,6 +131,4 @@ def contains_what_the_sbom_lists(engine: Engine) -> str:
 CHECKS = (have_no_known_vulnerability, have_licences_that_allow_their_use, are_listed_in_an_sbom)
 
 if __name__ == "__main__":
-    LICENCES.write_text(
-        HEAD + "".join(row(*each) for each in sorted(licences().items(), key=lambda each: plain(each[0])))
-    )
+    write()

@@ -25,9 +25,9 @@ PATIENCE = 120  # seconds for each step; an idle machine takes a few
 
 
 def free_port() -> int:
-    """Return a free port below the range of outgoing connections."""
+    """Return a free port below the range of outgoing connections and below the ports of the tests."""
     while True:
-        port = random.randrange(20000, 32000)
+        port = random.randrange(10000, 15000)
         with socket.socket() as attempt, contextlib.suppress(OSError):
             attempt.bind(("127.0.0.1", port))
             return port
