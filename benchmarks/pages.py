@@ -17,7 +17,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 from accounts.backends import BACKEND
 from accounts.models import User
 from notes.models import Membership, Note, Role
-from tests.browser.conftest import ARGUMENTS, CHROMIUM
+from tests.browser.conftest import ARGUMENTS
+from tests.places import CHROMIUM, browser_program
 from trends.models import Trend
 
 from . import product
@@ -71,7 +72,8 @@ class Load:
 
 
 def run(bench: Bench) -> None:
-    if CHROMIUM is None:
+    program = browser_program(*CHROMIUM)
+    if program is None:
         bench.say("Chromium was not found. Install it, or set CHROMIUM to its path.")
         return
     with (
@@ -94,7 +96,7 @@ def run(bench: Bench) -> None:
         first: dict[str, list[Load]] = {name: [] for name in pages}
         again: dict[str, list[Load]] = {name: [] for name in pages}
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, "--no-sandbox"])
+            browser = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, "--no-sandbox"])
             for turn in range(1 + (QUICK_ROUNDS if bench.quick else ROUNDS)):
                 for name, (path, is_signed_in) in pages.items():
                     context = _new_context(browser, ours.url, cookies if is_signed_in else {})

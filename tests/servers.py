@@ -25,7 +25,7 @@ from . import private_servers
 SLOW_FOLDERS = {"api", "browser", "clients", "e2e", "events", "faults", "launcher", "oidc", "upgrade"}
 SLOW_FIXTURES = {
     "run_python", "start_process", "start_worker", "worker", "s3_server", "s3", "events_process", "live_server",
-    "transactional_db",
+    "transactional_db", "imported",
 }  # fmt: skip
 
 _servers: private_servers.Servers | None = None
@@ -40,6 +40,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="leave out tests that commit, start processes, servers or browsers, or are marked thorough, and tests/api",
     )
     group.addoption("--all", action="store_true", dest="all_tests", help="run the tests marked slow, too")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Three processes for two processors: tests with other processes or a browser wait part of the time."""
+    if config.getoption("quick") or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return processors + processors // 2
 
 
 def pytest_report_header(config: pytest.Config) -> str:

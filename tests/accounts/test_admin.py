@@ -44,6 +44,7 @@ def test_users_are_found_by_address_username_and_usercode(desk: DjangoClient, us
     assert other.email not in found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("model", ["user", "userprofile", "usersession", "accountlink", "pendingregistration", "block"])
 def test_every_table_opens_and_shows_no_secret(desk: DjangoClient, user: User, model: str) -> None:
     link_for(user)
@@ -227,6 +228,7 @@ def test_the_admin_is_closed_to_users_who_are_not_staff(user: User, path: str, c
     assert cookie_client_for(user).get(path).status_code == 302
 
 
+@pytest.mark.thorough
 def test_password_guessing_on_the_admin_login_page_locks_out_only_that_client(staff: User, settings: Any) -> None:
     url = "/admin/login/"
     guesser, owner = DjangoClient(REMOTE_ADDR="203.0.113.9"), DjangoClient(REMOTE_ADDR="192.0.2.7")
@@ -238,6 +240,7 @@ def test_password_guessing_on_the_admin_login_page_locks_out_only_that_client(st
     assert owner.post(url, {"username": staff.username, "password": PASSWORD}).status_code == 302
 
 
+@pytest.mark.thorough
 def test_another_spelling_does_not_bypass_the_lock_of_the_admin_login_page(staff: User, settings: Any) -> None:
     guesser = DjangoClient(REMOTE_ADDR="203.0.113.9")
     for written in (str.lower, str.upper):
@@ -249,6 +252,7 @@ def test_another_spelling_does_not_bypass_the_lock_of_the_admin_login_page(staff
         assert guesser.post("/admin/login/", {"username": name, "password": PASSWORD}).status_code == 429
 
 
+@pytest.mark.thorough
 def test_an_ipv6_network_is_one_client_on_the_admin_login_page(staff: User, settings: Any) -> None:
     for n in range(settings.AXES_FAILURE_LIMIT):
         guesser = DjangoClient(REMOTE_ADDR=f"2001:db8:7:7::{n}")
@@ -258,6 +262,7 @@ def test_an_ipv6_network_is_one_client_on_the_admin_login_page(staff: User, sett
     assert neighbour.post("/admin/login/", {"username": staff.username, "password": PASSWORD}).status_code == 302
 
 
+@pytest.mark.thorough
 def test_a_forged_forwarded_header_does_not_bypass_the_lock_of_the_admin_login_page(staff: User, settings: Any) -> None:
     for n in range(settings.AXES_FAILURE_LIMIT):
         response = DjangoClient(REMOTE_ADDR="203.0.113.9", HTTP_X_FORWARDED_FOR=f"198.51.100.{n}").post(
@@ -266,6 +271,7 @@ def test_a_forged_forwarded_header_does_not_bypass_the_lock_of_the_admin_login_p
     assert response.status_code == 429
 
 
+@pytest.mark.thorough
 def test_the_lock_of_the_admin_login_page_distinguishes_clients_behind_a_proxy(staff: User, settings: Any) -> None:
     settings.TRUSTED_PROXIES = 1
 
@@ -279,6 +285,7 @@ def test_the_lock_of_the_admin_login_page_distinguishes_clients_behind_a_proxy(s
     assert try_password("192.0.2.7", PASSWORD) == 302
 
 
+@pytest.mark.thorough
 def test_without_throttles_axes_counts_only_the_admin_login_page(staff: User, api: Client, settings: Any) -> None:
     for _ in range(settings.AXES_FAILURE_LIMIT + 2):
         api.post(f"{AUTH}login/", {"username": staff.username, "password": "wrong"})

@@ -291,6 +291,7 @@ BY_COOKIE = AUTH + "token/from-session/"  # accepts no token at all
 FOR_TOKENS = [each for each in operations() if not each.public and each.path != BY_COOKIE]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("operation", sorted(FOR_TOKENS, key=str), ids=str)
 def test_only_these_calls_are_open_without_a_required_factor(operation: Any, api: Client, settings: Any) -> None:
     settings.MFA_REQUIRED = "all"

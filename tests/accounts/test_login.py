@@ -74,6 +74,7 @@ def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return computed
 
 
+@pytest.mark.thorough
 def test_every_failure_costs_two_hashes(api: Client, user: User, hashes: list[str]) -> None:
     UserFactory(username="inactive", email="inactive@example.org", is_active=False)
     UserFactory(username="unusable", email="unusable@example.org", password="!")

@@ -53,6 +53,7 @@ def test_registration_creates_a_pending_row_and_its_link_creates_the_user(api: C
     log_in(api, user)
 
 
+@pytest.mark.thorough
 def test_no_later_call_tells_a_known_address_from_an_unknown_one(api: Client, smtp: Inbox) -> None:
     UserFactory(email="known@example.org", username="owner")
     observed = []

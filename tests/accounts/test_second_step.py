@@ -96,6 +96,7 @@ def test_an_unknown_and_an_old_ticket_are_refused(api: Client, user: User) -> No
     assert error_codes(api.post(f"{AUTH}login/mfa/", {"ticket": ticket, "code": codes[0]})) == EXPIRED
 
 
+@pytest.mark.thorough
 def test_ten_wrong_codes_of_an_account_end_its_attempts_for_an_hour(api: Client, user: User) -> None:
     app, codes = set_up_app(user)
     authenticator = add_passkey(user)
@@ -113,6 +114,7 @@ def test_ten_wrong_codes_of_an_account_end_its_attempts_for_an_hour(api: Client,
     assert second_step(api, user, code=app.code(1)).status_code == 200
 
 
+@pytest.mark.thorough
 def test_wrong_codes_of_one_account_do_not_count_for_another(api: Client, user: User) -> None:
     set_up_app(user)
     for n in range(11):

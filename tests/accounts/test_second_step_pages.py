@@ -111,6 +111,7 @@ def test_the_second_step_redirects_only_within_the_site(user: User, next: str) -
     assert client.post(SECOND_STEP, {"code": codes[0]})["Location"] == "/"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "path", ["app/start/", "app/", "app/remove/", "passkeys/", "passkeys/{id}/", "passkeys/{id}/delete/", "codes/"]
 )

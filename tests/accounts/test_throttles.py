@@ -13,6 +13,8 @@ from ..conftest import Client
 from ..factories import PASSWORD, UserFactory
 from .helpers import AUTH, bearer, cookie_client_for, log_in
 
+pytestmark = pytest.mark.thorough  # a hash for each of many guesses
+
 ATTACKER = "203.0.113.9"
 
 

@@ -8,7 +8,6 @@ expected error. Screenshots of failed tests are stored in ``reports/browser``.
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,9 +23,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from accounts.backends import BACKEND
 from accounts.models import User
 from tests.conftest import free_port
+from tests.places import CHROMIUM, HEADLESS_SHELL, browser_program
 from tests.waiting import wait_until
 
-CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+PROGRAM = browser_program(*HEADLESS_SHELL, *CHROMIUM)
 ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
@@ -92,13 +92,13 @@ def arguments() -> list[str]:
 @contextmanager
 def chromium(*further: str) -> Iterator[Browser]:
     """Start headless Chromium, with further arguments. The tests are skipped if it is not installed."""
-    if CHROMIUM is None:
+    if PROGRAM is None:
         pytest.skip("Chromium was not found. Install it, or set CHROMIUM to its path.")
     # While the browser is open, Playwright's event loop runs in this thread, and Django would refuse the queries of a
     # test as queries of a coroutine. The browser lives for one file, and so does the exception from that check.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*arguments(), *further])
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=[*arguments(), *further])
         yield browser
         browser.close()
 

@@ -27,6 +27,7 @@ def test_a_channel_whose_connection_was_closed_raises_a_connection_error() -> No
     assert_refuses_to_connect(current_app.conf.broker_write_url)
 
 
+@pytest.mark.thorough
 def test_so_does_a_channel_of_a_broker_with_sentinel(tmp_path: Path) -> None:
     assert SentinelTransport.Channel is SentinelChannel
     group = Sentinels(tmp_path / "redis")

@@ -46,6 +46,7 @@ def test_texts_of_languages_and_emoji_have_no_long_runs(value: str) -> None:
     assert not text.has_long_mark_run(value)
 
 
+@pytest.mark.thorough
 @pytest.mark.django_db
 def test_python_and_postgres_ignore_the_same_characters_in_a_search() -> None:
     codes = [*range(1, 0xD800), *range(0xE000, 0x20000), *range(0xE0000, 0xE1000)]
@@ -69,6 +70,7 @@ def test_python_and_postgres_agree_which_texts_are_blank() -> None:
     assert blank_in_postgres(["\u3164\n\u2800", "\u3164\na", "a\n\u3164"]) == ["\u3164\n\u2800"]
 
 
+@pytest.mark.thorough
 @pytest.mark.django_db
 @pytest.mark.parametrize("value", [
     LATIN_MARKS * 1300, "e" + "\u0327\u0301" * 50_000, "\uff9e\u0301" * 50_000, "\u094d\u093c" * 50_000,

@@ -153,6 +153,7 @@ def check(examples: int, steps: int) -> None:
     run_state_machine_as_test(Accounting, settings=limits)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("db", "sheets")
 def test_every_row_is_accounted_for_in_a_few_short_histories() -> None:
     check(examples=6, steps=15)

@@ -110,6 +110,7 @@ quirks = st.builds(
 )
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(outcomes, min_size=1, max_size=6), quirks)
 def test_every_row_with_content_is_read_or_rejected_whatever_the_quirks(read: Any, rows: list, quirks: Quirks) -> None:

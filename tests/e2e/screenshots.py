@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -13,10 +11,10 @@ from typing import Any, NamedTuple
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from ..places import ROOT, free_port
+from ..places import CHROMIUM, HEADLESS_SHELL, ROOT, browser_program, free_port
 from .product import Product
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+PROGRAM = browser_program(*CHROMIUM, *HEADLESS_SHELL)
 FOLDER = ROOT / "docs" / "images"
 COLORS = 128  # of a picture's palette
 MAX_BYTES = 120_000
@@ -122,7 +120,7 @@ def take(browser: Browser, product: Product, state: Any, picture: Picture) -> in
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="atrium-screenshots-") as folder, sync_playwright() as playwright:
         product = Product(Path(folder) / "home", free_port(), EVENTS_PORT=str(free_port()), WEB_PORT=str(free_port()))
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--disable-gpu", "--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=["--disable-gpu", "--no-sandbox"])
         try:
             product.start()
             staff, *_ = json.loads(product.manage("demo", "--json"))

@@ -1,7 +1,9 @@
 """Processes of Atrium on their own servers, for tests that kill them."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -137,7 +139,11 @@ class Stack:
             try:
                 process.wait(15)
             except subprocess.TimeoutExpired:
-                self.kill(process)
+                process.send_signal(signal.SIGUSR1)  # Celery writes the stacks of its threads to its log, others end
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(2)
+                with contextlib.suppress(ProcessLookupError):
+                    self.kill(process)
         print(self.logs())
         self.servers.stop()
 

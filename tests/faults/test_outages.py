@@ -2,7 +2,6 @@
 
 import json
 import re
-import signal
 import socket
 import time
 import uuid
@@ -217,8 +216,7 @@ def test_a_task_runs_over_rabbitmq(build_stack: Callable[..., Stack], smtp: Inbo
     people = make_people(stack, 3)
     ask_for_resets(stack, people)
     wait_until(lambda: {m["To"] for m in smtp.messages} == set(people), timeout=60, what="every mail")
-    worker.send_signal(signal.SIGTERM)
-    worker.wait(30)
+    stack.kill(worker)
     with Connection(RABBITMQ) as broker:
         for name in ("mail", "imports", "default"):
             broker.default_channel.queue_delete(name)

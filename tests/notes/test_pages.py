@@ -61,6 +61,7 @@ def test_a_visitor_of_the_notes_page_signs_in_first(db: None) -> None:
     assert answer["Location"] == "/login/?next=/notes/%3Fview%3Darchive%26q%3Dmilk"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("model", ["note", "membership", "label", "membershiplabel", "reminder", "noteimport"])
 def test_every_model_is_in_the_admin(
     owner: Client, user: User, staff: User, viewer_user: User, model: str, note: Note

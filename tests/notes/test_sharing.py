@@ -208,6 +208,7 @@ ROUTES = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method, route, body, by_owner, by_editor, by_viewer", ROUTES)
 def test_every_route_checks_the_role(
     api: Client,

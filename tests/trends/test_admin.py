@@ -167,6 +167,7 @@ def test_deleting_selected_trends_is_visible_at_once(desk: DjangoClient, api: Cl
     assert api.get("/api/v1/trends/").json()["count"] == 1
 
 
+@pytest.mark.thorough
 def test_every_list_and_page_opens(desk: DjangoClient, send: Send) -> None:
     run = send(sample("trends_messy.csv"))
     for path in (

@@ -148,6 +148,7 @@ def test_no_more_than_64_kb_are_read() -> None:
     assert sent < 8_000_000, "the receiver could send without end"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"])
 def test_a_receiver_that_sends_a_byte_now_and_then_is_left_after_the_time_limit(
     monkeypatch: pytest.MonkeyPatch, first: bytes
