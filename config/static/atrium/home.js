@@ -1,7 +1,7 @@
 // The home page. Each section loads by itself, again when an event says that it has changed, and reports its own error.
 import { $, avatar, clock, h, icon } from "./dom.js";
 import { live } from "./live.js";
-import { atrium } from "./site.js";
+import { Loader, atrium } from "./site.js";
 
 const SHOWN = 5; // rows of a section
 const RUNNING = ["queued", "processing", "undoing"];
@@ -108,24 +108,19 @@ function upload({ name, href, status, total, processed, unit }) {
   );
 }
 
-const running = new Map();
+const loaders = Object.fromEntries(Object.entries(sections).map(([name, build]) => [name, new Loader(build, (content) => show(name, content))]));
 
-// Load a section. While it loads, further calls ask for one more load after it.
+function show(name, content) {
+  $(name).replaceChildren(content);
+  $(name).removeAttribute("aria-busy");
+}
+
 async function load(name) {
-  if (running.has(name)) return running.set(name, true);
-  running.set(name, false);
-  const box = $(name);
   try {
-    box.replaceChildren(await sections[name]());
+    await loaders[name].run();
   } catch (error) {
-    box.replaceChildren(
-      h("p.row", {}, h("span.muted", {}, error.message), h("button.button.secondary.small", { type: "button", onclick: () => load(name) }, "Try again")),
-    );
+    show(name, h("p.row", {}, h("span.muted", {}, error.message), h("button.button.secondary.small", { type: "button", onclick: () => load(name) }, "Try again")));
   }
-  box.removeAttribute("aria-busy");
-  const again = running.get(name);
-  running.delete(name);
-  if (again) load(name);
 }
 
 let timer = 0;

@@ -1,6 +1,6 @@
 // The number of unread messages in the navigation.
 import { live } from "./live.js";
-import { atrium } from "./site.js";
+import { Loader, atrium } from "./site.js";
 
 const POLL = 60000; // where the server has no event stream
 const badge = document.getElementById("unread");
@@ -18,13 +18,8 @@ function draw(total) {
   badge.firstChild.textContent = total > 99 ? "99+" : String(total);
 }
 
-async function refresh() {
-  try {
-    showUnread((await atrium.get("/messages/unread/")).total);
-  } catch {
-    // The next event tries again. Pages show on their own that the connection is lost.
-  }
-}
+const unread = new Loader(() => atrium.get("/messages/unread/"), ({ total }) => showUnread(total));
+const refresh = () => unread.run().catch(() => {}); // the next event tries again; pages show that the connection is lost
 
 // Several events arrive together; and one tab asks for all of them.
 function refreshSoon() {

@@ -1,7 +1,7 @@
 // One upload: its progress while it runs, its result, what can be done with it, and its rejected rows.
 import { $, clock, h, icon } from "../atrium/dom.js";
 import { live } from "../atrium/live.js";
-import { atrium, nextQuery, randomKey } from "../atrium/site.js";
+import { Loader, atrium, nextQuery, randomKey } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 import { Corrections, corrected } from "./corrections.js";
 import { outcome, reasons } from "./outcome.js";
@@ -20,11 +20,17 @@ const fixedId = /^\d+$/.exec(new URLSearchParams(location.search).get("corrected
 let shown = ""; // the state that is shown, as JSON
 let hasRejected = false;
 
-async function load() {
-  try {
-    const upload = await atrium.get("/contacts/uploads/{id}/", { path });
+const state = new Loader(
+  () => atrium.get("/contacts/uploads/{id}/", { path }),
+  (upload) => {
     showProblem(null);
     show(upload);
+  },
+);
+
+async function load() {
+  try {
+    await state.run();
   } catch (error) {
     if (error.status === 404) return location.replace("/contacts/uploads/");
     showProblem(error, load);
@@ -34,9 +40,9 @@ async function load() {
 function show(upload) {
   box.removeAttribute("aria-busy");
   const isRunning = RUNNING.includes(upload.status);
-  const state = JSON.stringify(upload);
-  if (state === shown) return;
-  shown = state;
+  const text = JSON.stringify(upload);
+  if (text === shown) return;
+  shown = text;
   $("status").replaceChildren(statusBadge(upload.status));
   const fixed = fixedId && h("p.alert.info", {}, icon("info"), h("span", {}, "The rows that you corrected are an upload of their own: ", h("a", { href: `/contacts/uploads/${fixedId}/` }, "corrected rows"), "."));
   const parts = [facts(upload), fixed || null];
@@ -108,6 +114,7 @@ function actions(upload) {
 
 async function retry() {
   const upload = await atrium.post("/contacts/uploads/{id}/retry/", { path });
+  state.changed();
   hasRejected = false;
   show(upload);
 }
@@ -201,8 +208,9 @@ function loadSoon() {
 
 live.addEventListener("upload", ({ detail }) => {
   if (detail.id !== id) return;
-  if (RUNNING.includes(detail.status)) show({ ...detail });
-  else loadSoon(); // the reasons and the waiting rows are not in the event
+  if (!RUNNING.includes(detail.status)) return loadSoon(); // the reasons and the waiting rows are not in the event
+  state.changed();
+  show({ ...detail });
 });
 live.addEventListener("resync", loadSoon);
 setInterval(() => {

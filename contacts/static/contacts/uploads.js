@@ -1,7 +1,7 @@
 // The list of uploads, with what runs now.
 import { $, clock, h, reconcile } from "../atrium/dom.js";
 import { live } from "../atrium/live.js";
-import { atrium, nextQuery } from "../atrium/site.js";
+import { Loader, atrium, nextQuery } from "../atrium/site.js";
 import { deleteLater } from "./later.js";
 import { outcome } from "./outcome.js";
 import { bytes, count, RUNNING, showEmpty, showProblem, statusBadge } from "./words.js";
@@ -12,23 +12,23 @@ const hidden = new Set(); // deleted, and can be taken back
 let uploads = [];
 let next = null; // the query of the next page
 
-async function load() {
-  try {
-    const page = await atrium.get("/contacts/uploads/", { query: { page_size: 50 } });
+const newest = new Loader(
+  () => atrium.get("/contacts/uploads/", { query: { page_size: 50 } }),
+  (page) => {
     const older = uploads.filter((each) => page.results.length && each.id < page.results.at(-1).id);
     if (!older.length) next = nextQuery(page);
     uploads = [...page.results, ...older];
     showProblem(null);
     draw();
-  } catch (error) {
-    showProblem(error, load);
-  }
-}
+  },
+);
+const load = () => newest.run().catch((error) => showProblem(error, load));
 
 async function more() {
   try {
     const page = await atrium.get("/contacts/uploads/", { query: next });
-    uploads.push(...page.results);
+    const known = new Set(uploads.map(({ id }) => id));
+    uploads.push(...page.results.filter(({ id }) => !known.has(id)));
     next = nextQuery(page);
     draw();
   } catch (error) {

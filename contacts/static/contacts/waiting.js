@@ -1,7 +1,7 @@
 // Rows that wait for their window: the key, a countdown, and the reason in one sentence.
 import { $, clock, h, icon, reconcile } from "../atrium/dom.js";
 import { live } from "../atrium/live.js";
-import { atrium, nextQuery, readJson } from "../atrium/site.js";
+import { Loader, atrium, nextQuery, readJson } from "../atrium/site.js";
 import { deleteLater } from "./later.js";
 import { count, showEmpty, showProblem } from "./words.js";
 
@@ -22,21 +22,23 @@ function duration(seconds) {
   return count(seconds / 60, "minute");
 }
 
-async function load() {
-  try {
+const soonest = new Loader(
+  async () => {
     // The response, for its date.
     const response = await atrium.fetch(`/contacts/unprocessed/?page_size=${PAGE}${upload ? `&upload=${upload}` : ""}`);
     const page = await readJson(response);
     const date = Date.parse(response.headers.get("Date"));
     if (date) skew = date - Date.now();
+    return page;
+  },
+  (page) => {
     rows = page.results;
     next = nextQuery(page);
     showProblem(null);
     draw();
-  } catch (error) {
-    showProblem(error, load);
-  }
-}
+  },
+);
+const load = () => soonest.run().catch((error) => showProblem(error, load));
 
 async function more() {
   try {

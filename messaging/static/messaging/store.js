@@ -3,7 +3,7 @@
 import { UNDO_TIME, actions } from "./undo.js";
 import { live } from "../atrium/live.js";
 import { knownPeople } from "../atrium/people.js";
-import { atrium, nextQuery } from "../atrium/site.js";
+import { Loader, atrium, nextQuery } from "../atrium/site.js";
 import { showUnread } from "../atrium/unread.js";
 
 export const EVERYONE = "everyone"; // no usercode: those are upper case
@@ -12,13 +12,18 @@ export const DELETABLE = 15 * 60 * 1000; // milliseconds after sending; the serv
 const PAGE = 50;
 const CATCH_UP_PAGES = 10; // of 200 messages; after a longer absence everything is loaded again
 const OVERLAP = 60000; // a change that was committed late may be older than a message that is known
+const COUNT_PAUSE = 300; // milliseconds: several messages arrive together
 const TRAVEL_TIME = 3000; // a request must reach the server before that limit
 const NO_UNREAD = { count: 0, broadcasts: 0 };
 
 export class Store extends EventTarget {
+  #blocks = new Loader(() => atrium.get("/blocks/"), (blocks) => this.#setBlocks(blocks));
   #counted = new Set(); // ids of messages that are in the unread counts
+  #countTimer = 0;
   #deletedIds = new Set();
   #edits = new Map(); // a message's id -> its last known { body, edited_at }
+  #readMeanwhile = new Set(); // for each page of messages that is being loaded, the events that arrive meanwhile
+  #unread = new Loader(() => atrium.get("/messages/unread/"), (unread) => this.#setUnread(unread));
 
   constructor(me) {
     super();
@@ -44,17 +49,16 @@ export class Store extends EventTarget {
   // --- Loading ------------------------------------------------------------------------------------------------------
 
   async load() {
-    const [conversations, unread, blocks, newest, orphans] = await Promise.all([
+    const [conversations, newest, orphans] = await Promise.all([
       atrium.get("/conversations/"),
-      atrium.get("/messages/unread/"),
-      atrium.get("/blocks/"),
       atrium.get("/messages/", { query: { page_size: 1 } }),
       atrium.get("/messages/", { query: { from_deleted: true, page_size: 1 } }),
+      this.refreshUnread(),
+      this.refreshBlocks(),
     ]);
-    this.blocked = new Set(blocks.map((each) => each.usercode));
     this.#addConversations(conversations);
     for (const message of orphans.results) this.conversations.set(DELETED, message);
-    this.#setUnread(unread);
+    this.changed("conversations");
     this.synced = newest.results[0]?.id ?? 0;
     this.syncedAt = Date.parse(newest.results[0]?.created_at ?? "1970-01-02");
   }
@@ -75,13 +79,13 @@ export class Store extends EventTarget {
     for (const { person, last_message } of results) {
       this.addPerson(person);
       const known = this.conversations.get(person.usercode);
-      if (!known || known.id < last_message.id) this.conversations.set(person.usercode, last_message);
+      if (!known || known.id < last_message.id) this.conversations.set(person.usercode, this.#withChanges(last_message));
     }
     this.olderThan = next_before;
   }
 
-  async refreshUnread() {
-    this.#setUnread(await atrium.get("/messages/unread/"));
+  refreshUnread() {
+    return this.#unread.run();
   }
 
   #setUnread({ total, by_sender }) {
@@ -229,8 +233,15 @@ export class Store extends EventTarget {
     return thread.loading.get(kind);
   }
 
-  #fetch(code, query) {
-    return atrium.get("/messages/", { query: { ...this.#peer(code), ...query } });
+  async #fetch(code, query) {
+    const reads = [];
+    this.#readMeanwhile.add(reads);
+    try {
+      const page = await atrium.get("/messages/", { query: { ...this.#peer(code), ...query } });
+      return { ...page, results: page.results.map((message) => reads.reduce((each, read) => this.#withRead(each, read), message)) };
+    } finally {
+      this.#readMeanwhile.delete(reads);
+    }
   }
 
   // The filter of a thread, for the list of messages and for what was read.
@@ -334,9 +345,17 @@ export class Store extends EventTarget {
   #count(code, { broadcast }) {
     const { count, broadcasts } = this.unread.get(code) ?? NO_UNREAD;
     this.unread.set(code, { count: count + 1, broadcasts: broadcasts + (broadcast ? 1 : 0) });
+    if (this.#unread.isRunning) this.#countAgain(); // whether the answer includes this message is unknown
     if (!broadcast) return;
     const everyone = this.unread.get(EVERYONE) ?? NO_UNREAD;
     this.unread.set(EVERYONE, { ...everyone, count: everyone.count + 1 });
+  }
+
+  #countAgain() {
+    this.#countTimer ||= setTimeout(() => {
+      this.#countTimer = 0;
+      this.refreshUnread().catch(() => {});
+    }, COUNT_PAUSE);
   }
 
   // A message has a new text. Of two edits that arrive out of order, the later one counts.
@@ -377,23 +396,28 @@ export class Store extends EventTarget {
   }
 
   // A recipient has read my messages, or I have read messages in another window.
-  applyRead({ reader, from, up_to }) {
-    if (reader.usercode === this.me.usercode) {
+  applyRead(read) {
+    if (read.reader.usercode === this.me.usercode) {
       this.refreshUnread().catch(() => {}); // the next event refreshes the counts as well
       return;
     }
+    for (const reads of this.#readMeanwhile) reads.push(read);
     // A message to several people is in the thread of each of them.
     for (const [code, thread] of this.threads) {
-      for (const message of thread.messages.values()) {
-        if (message.id < from || message.id > up_to || message.sender?.usercode !== this.me.usercode) continue;
-        if (!message.recipients.some((each) => each.usercode === reader.usercode && !each.read_at)) continue;
-        const recipients = message.recipients.map((each) =>
-          each.usercode === reader.usercode ? { ...each, read_at: new Date().toISOString() } : each,
-        );
-        this.#put(thread, { ...message, recipients });
+      for (const before of thread.messages.values()) {
+        const message = this.#withRead(before, read);
+        if (message === before) continue;
+        this.#put(thread, message);
         this.changed("thread", { code });
       }
     }
+  }
+
+  #withRead(message, { reader, from, up_to }) {
+    if (message.id < from || message.id > up_to || message.sender?.usercode !== this.me.usercode) return message;
+    if (!message.recipients.some((each) => each.usercode === reader.usercode && !each.read_at)) return message;
+    const read_at = new Date().toISOString();
+    return { ...message, recipients: message.recipients.map((each) => (each.usercode === reader.usercode ? { ...each, read_at } : each)) };
   }
 
   // --- Presence -----------------------------------------------------------------------------------------------------
@@ -456,13 +480,18 @@ export class Store extends EventTarget {
 
   async unblock(code) {
     await atrium.delete("/blocks/{usercode}/", { path: { usercode: code } });
+    this.#blocks.changed();
     this.blocked.delete(code);
     this.changed("head");
     live.share("blocks", {});
   }
 
-  async refreshBlocks() {
-    this.blocked = new Set((await atrium.get("/blocks/")).map((each) => each.usercode));
+  refreshBlocks() {
+    return this.#blocks.run();
+  }
+
+  #setBlocks(blocks) {
+    this.blocked = new Set(blocks.map((each) => each.usercode));
     this.changed("head");
   }
 

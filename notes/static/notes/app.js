@@ -223,6 +223,7 @@ const ME = document.documentElement.dataset.user;
 const TOGETHER = 200; // milliseconds: events that arrive together are handled together
 const MANY = 8; // above this number of notes the list is loaded again
 const arrived = new Map(); // id -> the last event about a note
+const updates = new Map(); // id -> the promise of the last update
 let arrivedTimer = 0;
 
 // The server also reports the changes that were made on this page.
@@ -238,7 +239,11 @@ function changedElsewhere() {
   arrived.clear();
   store.loadLabels().catch(() => {});
   if (events.length > MANY) return refresh();
-  for (const event of events) if (!isInComposer(event)) update(event);
+  for (const event of events) {
+    if (isInComposer(event)) continue;
+    // One request for a note at a time: an earlier answer never replaces a later one.
+    updates.set(event.id, Promise.resolve(updates.get(event.id)).then(() => update(event)).catch(() => {}));
+  }
 }
 
 // A note that is being taken has no card yet; the answer to its creation may arrive after the event.

@@ -1,6 +1,6 @@
 // The dialog that shares a note: who sees it, add somebody by e-mail or usercode, change a role, remove, leave.
 import { avatar, h, icon } from "../atrium/dom.js";
-import { atrium } from "../atrium/site.js";
+import { Loader, atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 
 const PEOPLE = "/notes/{id}/collaborators/";
@@ -37,11 +37,14 @@ export function shareDialog(note, { me, changed, leave }) {
       ...(isOwner ? [] : [h("li", {}, h("button.button.secondary.small", { type: "button", onclick: () => (dialog.close(), leave()) }, "Leave this note"))]),
     );
 
-  const reload = async () => {
-    people = (await atrium.get(PEOPLE, { path: { id }, query: { page_size: 200 } })).results;
-    draw();
-    changed();
-  };
+  const loader = new Loader(
+    () => atrium.get(PEOPLE, { path: { id }, query: { page_size: 200 } }),
+    ({ results }) => {
+      people = results;
+      draw();
+      changed();
+    },
+  );
   const attempt = async (work, done) => {
     error.textContent = "";
     try {
@@ -50,7 +53,7 @@ export function shareDialog(note, { me, changed, leave }) {
     } catch (problem) {
       error.textContent = problem.message;
     }
-    await reload().catch(() => {});
+    await loader.run().catch(() => {});
     return !error.textContent;
   };
   const add = (body) => atrium.post(PEOPLE, { path: { id }, body });
@@ -65,13 +68,13 @@ export function shareDialog(note, { me, changed, leave }) {
     const text = who.value.trim();
     if (!text) return who.focus();
     const isEmail = text.includes("@");
-    const done = await attempt(() => add({ [isEmail ? "email" : "usercode"]: isEmail ? text : text.toUpperCase(), role: role.value }));
+    let person;
+    const done = await attempt(async () => {
+      person = await add({ [isEmail ? "email" : "usercode"]: isEmail ? text : text.toUpperCase(), role: role.value });
+    });
     who.setAttribute("aria-invalid", String(!done));
     if (done) {
-      undoable(`Shared with ${text}.`, () => {
-        const person = people.at(-1);
-        return attempt(() => removeAccess(person));
-      });
+      undoable(`Shared with ${text}.`, () => attempt(() => removeAccess(person)));
       who.value = "";
     }
     who.focus();
@@ -80,5 +83,5 @@ export function shareDialog(note, { me, changed, leave }) {
   document.body.append(dialog);
   draw();
   dialog.showModal();
-  reload().catch(() => {}); // the list in the note may be old
+  loader.run().catch(() => {}); // the list in the note may be old
 }

@@ -1,6 +1,6 @@
 // The notes of the current list, and the labels. It loads pages from the API and emits "changed"; the views read from it.
 import { live } from "../atrium/live.js";
-import { atrium, nextQuery } from "../atrium/site.js";
+import { Loader, atrium, nextQuery } from "../atrium/site.js";
 import { takePage } from "./first.js";
 import { PAGE, matches, queryOf } from "./view.js";
 
@@ -18,6 +18,10 @@ export class Store extends EventTarget {
   #etag = ""; // of the first page
   #loading = null;
   #abort = null;
+  #changes = 0; // so far, by put() and remove()
+  #changed = new Map(); // id -> the number of its last change
+  #newest = new Loader(() => this.#fetchAgain(), (pages) => this.#replace(pages));
+  #labels = new Loader(() => atrium.get("/labels/", { query: { page_size: 200 } }), ({ results }) => this.#setLabels(results));
 
   changed(part = "list") {
     this.dispatchEvent(new CustomEvent("changed", { detail: part }));
@@ -59,6 +63,7 @@ export class Store extends EventTarget {
 
   async #load(query, isFirst) {
     const { signal } = this.#abort;
+    const since = this.#changes;
     try {
       const given = isFirst && takePage(`/api/v1/notes/?${new URLSearchParams(query)}`);
       const page = await (given ? given.data : atrium.get("/notes/", { query, signal }));
@@ -67,7 +72,7 @@ export class Store extends EventTarget {
         this.loaded = true;
         this.#etag = (given ? given.headers.get("ETag") : atrium.etag(page)) ?? "";
       }
-      this.#append(page);
+      this.#append(page, since);
       this.error = null;
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -78,9 +83,12 @@ export class Store extends EventTarget {
     if (!signal.aborted) this.changed();
   }
 
-  #append(page) {
+  // Add a page. What was changed or removed here `since` it was requested is newer.
+  #append(page, since) {
     const known = new Set(this.order);
-    for (const note of page.results) {
+    for (const answer of page.results) {
+      const note = (this.#changed.get(answer.id) ?? 0) > since ? this.notes.get(answer.id) : answer;
+      if (!note) continue;
       this.notes.set(note.id, note);
       if (!known.has(note.id) && this.#belongs(note, { ...this.view, q: "" })) this.order.push(note.id);
     }
@@ -89,28 +97,36 @@ export class Store extends EventTarget {
   }
 
   // Load the list again as far as it was loaded: events may have been missed.
-  async refresh() {
+  refresh() {
+    return this.#newest.run().catch(() => {}); // the next event or visit tries again
+  }
+
+  async #fetchAgain() {
     await this.#loading;
     const { view, order } = this;
-    const pages = [];
-    try {
-      const isWhole = order.length <= PAGE && this.#etag; // its tag says whether anything has changed
-      const response = await atrium.fetch(`/notes/?${queryOf(view)}`, { headers: isWhole ? { "If-None-Match": this.#etag } : {} });
-      if (!response.ok) return; // 304: nothing has changed; or an error
-      pages.push(await response.json());
-      for (let loaded = pages[0].results.length; pages.at(-1).next && loaded < order.length; loaded += pages.at(-1).results.length) pages.push(await atrium.get("/notes/", { query: nextPage(pages.at(-1)) }));
-      if (view !== this.view || this.#loading) return;
-      this.#etag = response.headers.get("ETag") ?? "";
-    } catch {
-      return; // the next event or visit tries again
-    }
+    const since = this.#changes;
+    const isWhole = order.length <= PAGE && this.#etag; // its tag says whether anything has changed
+    const response = await atrium.fetch(`/notes/?${queryOf(view)}`, { headers: isWhole ? { "If-None-Match": this.#etag } : {} });
+    if (!response.ok) return null; // 304: nothing has changed; or an error
+    const pages = [await response.json()];
+    for (let loaded = pages[0].results.length; pages.at(-1).next && loaded < order.length; loaded += pages.at(-1).results.length) pages.push(await atrium.get("/notes/", { query: nextPage(pages.at(-1)) }));
+    return { view, pages, since, etag: response.headers.get("ETag") ?? "" };
+  }
+
+  #replace(fetched) {
+    if (!fetched || fetched.view !== this.view || this.#loading) return;
+    this.#etag = fetched.etag;
     this.order = [];
-    for (const page of pages) this.#append(page);
+    for (const page of fetched.pages) this.#append(page, fetched.since);
     this.changed();
   }
 
-  async loadLabels() {
-    this.labels = (await atrium.get("/labels/", { query: { page_size: 200 } })).results;
+  loadLabels() {
+    return this.#labels.run();
+  }
+
+  #setLabels(labels) {
+    this.labels = labels;
     this.changed("labels");
   }
 
@@ -134,6 +150,7 @@ export class Store extends EventTarget {
   put(note) {
     const before = this.notes.get(note.id);
     this.notes.set(note.id, note);
+    this.#changed.set(note.id, ++this.#changes);
     const index = this.order.indexOf(note.id);
     const belongs = this.view && this.#belongs(note, index < 0 ? this.view : { ...this.view, q: "" });
     if (index >= 0 && (!belongs || before.pinned !== note.pinned)) this.order.splice(index, 1);
@@ -146,6 +163,7 @@ export class Store extends EventTarget {
 
   remove(id) {
     this.notes.delete(id);
+    this.#changed.set(id, ++this.#changes);
     const index = this.order.indexOf(id);
     if (index >= 0) this.order.splice(index, 1);
     this.changed();

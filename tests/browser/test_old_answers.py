@@ -1,0 +1,176 @@
+"""An answer never replaces something newer, whether a later answer or a change on the page has brought it."""
+
+from collections.abc import Callable
+from subprocess import Popen
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from playwright.sync_api import APIResponse, Page, Route, expect
+
+from accounts.models import Block, User
+from contacts.models import FileMetadata
+from contacts.services.contacts import delete_waiting_rows
+from contacts.services.notifications import notify_owner
+from messaging.services import receipts, sending
+from notes.models import Note
+from notes.services.labels import create_label
+from tests.factories import UserFactory
+from tests.notes.factories import make_note
+from tests.waiting import wait_until
+
+from .test_contacts import make_people, make_waiting
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Browse = Callable[..., Page]
+
+
+@pytest.fixture
+def ada(transactional_db: None) -> User:
+    return UserFactory(username="ada")
+
+
+@pytest.fixture
+def bob(transactional_db: None) -> User:
+    return UserFactory(username="bob")
+
+
+class OldAnswer:
+    """Holds the answer to the next request that fits a pattern. Later requests are answered at once."""
+
+    def __init__(self, page: Page, pattern: str) -> None:
+        self.page = page
+        self.held: list[tuple[Route, APIResponse]] = []
+        page.route(pattern, self._hold)
+
+    def _hold(self, route: Route) -> None:
+        if self.held:
+            route.continue_()
+        else:
+            self.held.append((route, route.fetch()))
+
+    def wait(self) -> None:
+        """Wait until the server has sent the answer."""
+        wait_until(lambda: self.page.evaluate("true") and self.held, what="the answer that is held")
+
+    def arrive(self) -> None:
+        """Let the page handle what it has asked for since, and then the old answer."""
+        handled(self.page)
+        route, answer = self.held[0]
+        route.fulfill(response=answer)
+        handled(self.page)
+
+
+def handled(page: Page) -> None:
+    """Wait until the page has had time for the answers that were under way."""
+    for _ in range(3):
+        page.evaluate("fetch('/healthz/').then((response) => response.text())")
+
+
+def look_again(page: Page) -> None:
+    """Let the page ask for changes once, as when its tab is shown again: some pages do it after a moment."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.clock.pause_at(page.evaluate("Date.now() / 1000 + 1"))
+
+
+def test_a_person_who_was_unblocked_meanwhile(browse: Browse, events: Popen, ada: User, bob: User) -> None:
+    page = browse(None, user=ada)
+    page.clock.install()
+    page.goto(f"/messager/#{bob.usercode}")
+    block, unblock = (page.get_by_role("button", name=name, exact=True) for name in ("Block", "Unblock"))
+    block.click()
+    page.get_by_role("button", name="Undo blocking").wait_for()
+    old = OldAnswer(page, "**/api/v1/blocks/")
+    page.clock.fast_forward(7000)
+    old.wait()
+    unblock.click()
+    expect(block).to_be_visible()
+    old.arrive()
+    expect(block).to_be_visible()
+    assert not Block.objects.exists()
+
+
+def test_messages_that_were_read_meanwhile(browse: Browse, events: Popen, ada: User, bob: User) -> None:
+    message = sending.send_message(sender=bob, body="Hello", usercodes=[ada.usercode])
+    page = browse(None, user=ada)
+    old = OldAnswer(page, "**/api/v1/messages/unread/")
+    page.goto("/")
+    expect(page.get_by_role("link", name="Hello")).to_be_visible()
+    old.wait()
+    receipts.mark_message_read(reader=ada, message=message)
+    expect(page.get_by_text("No unread messages.")).to_be_visible()  # asked for at the same time as the number
+    old.arrive()
+    expect(page.locator("#unread")).to_be_hidden()
+
+
+def test_a_message_of_mine_that_was_read_meanwhile(browse: Browse, events: Popen, ada: User, bob: User) -> None:
+    message = sending.send_message(sender=ada, body="Hello", usercodes=[bob.usercode])
+    first = browse(f"/messager/#{bob.usercode}", user=ada)
+    second = first.context.new_page()
+    old = OldAnswer(second, "**/api/v1/messages/?with=*")
+    second.goto(f"/messager/#{bob.usercode}")
+    old.wait()
+    receipts.mark_message_read(reader=bob, message=message)
+    expect(first.get_by_role("log").get_by_text("Read")).to_be_visible()
+    old.arrive()
+    expect(second.get_by_role("log").get_by_text("Hello")).to_be_visible()
+    expect(second.get_by_role("log").get_by_text("Read")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/contacts/uploads/", "/contacts/uploads/{id}/"])
+def test_an_upload_that_was_completed_meanwhile(browse: Browse, ada: User, path: str) -> None:
+    upload = make_people(ada, 1)
+    FileMetadata.objects.update(status="processing", done_at=None)
+    page = browse(None, user=ada)
+    page.clock.install()
+    old = OldAnswer(page, "**/api/v1/contacts/uploads/**")
+    page.goto(path.format(id=upload.pk))
+    old.wait()
+    FileMetadata.objects.update(status="completed", done_at=timezone.now())
+    with transaction.atomic():
+        notify_owner(FileMetadata.objects.get())
+    look_again(page)
+    old.arrive()
+    expect(page.locator("main").get_by_text("Done", exact=True)).to_be_visible()
+
+
+def test_a_row_that_was_stored_meanwhile(browse: Browse, ada: User) -> None:
+    row = make_waiting(ada, make_people(ada, 1))
+    page = browse(None, user=ada)
+    page.clock.install()
+    old = OldAnswer(page, "**/api/v1/contacts/unprocessed/**")
+    page.goto("/contacts/waiting/")
+    old.wait()
+    delete_waiting_rows(owner=ada, ids=[row.pk])
+    look_again(page)
+    old.arrive()
+    expect(page.get_by_text("No rows wait.")).to_be_visible()
+
+
+def test_a_label_that_was_created_meanwhile(browse: Browse, ada: User) -> None:
+    make_note(ada)
+    page = browse(None, user=ada)
+    page.clock.install()
+    old = OldAnswer(page, "**/api/v1/labels/**")
+    page.goto("/notes/")
+    old.wait()
+    create_label(owner=ada, name="Travel")
+    look_again(page)
+    old.arrive()
+    expect(page.get_by_role("link", name="Travel")).to_be_visible()
+
+
+def test_a_note_that_was_changed_on_the_page_meanwhile(browse: Browse, ada: User) -> None:
+    note = make_note(ada, title="Before")
+    page = browse(f"/notes/{note.pk}/", user=ada)
+    make_note(ada, title="Another")
+    old = OldAnswer(page, "**/api/v1/notes/?*")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    old.wait()
+    page.get_by_label("Title").fill("After")
+    expect(page.locator("dialog.editor .save-state")).to_have_text("Saved")
+    page.keyboard.press("Escape")
+    old.arrive()
+    expect(page.get_by_role("article", name="Another")).to_be_visible()
+    expect(page.get_by_role("article", name="After")).to_be_visible()
+    assert Note.objects.filter(title="After").exists()
