@@ -202,7 +202,8 @@ notes = extend_schema_view(
 empty_trash = extend_schema(
     summary="Empty the trash",
     description="Permanently delete all trashed notes that you own.",
-    responses={204: NO_CONTENT},
+    parameters=[serializers.EmptyTrashQuerySerializer],
+    responses={204: NO_CONTENT, **errors(400)},
 )
 clear_reminder = deletion("Delete a reminder", description="Delete your reminder of the note.")
 share = extend_schema(

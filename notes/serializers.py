@@ -121,6 +121,15 @@ class ReminderSerializer(serializers.Serializer):
     remind_at = InstantField(help_text="With an offset from UTC.")
 
 
+class EmptyTrashQuerySerializer(serializers.Serializer):
+    trashed_until = InstantField(
+        required=False,
+        default=None,
+        help_text="Only notes whose `trashed_at` is this instant or earlier. With the latest one that somebody saw, no "
+        "note is deleted that was moved to the trash since.",
+    )
+
+
 class ShareNoteSerializer(serializers.Serializer):
     """The user to share with: either an e-mail address or a usercode."""
 

@@ -1,6 +1,7 @@
 """The trash: move notes in and out, empty it, purge what has expired."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F
@@ -47,9 +48,13 @@ def _set_trashed(note_ids: Collection[int], trashed: bool) -> None:
 
 
 @transaction.atomic
-def empty_trash(*, owner: User) -> int:
-    """Delete all notes in ``owner``'s trash permanently and return how many there were."""
-    trashed = Note.objects.filter(owner=owner, trashed_at__isnull=False).for_writing()
+def empty_trash(*, owner: User, trashed_until: datetime | None = None) -> int:
+    """Delete the notes in ``owner``'s trash permanently, and return how many.
+
+    With ``trashed_until``, notes that were moved there after that instant stay.
+    """
+    until = {"trashed_at__lte": trashed_until} if trashed_until else {"trashed_at__isnull": False}
+    trashed = Note.objects.filter(owner=owner, **until).for_writing()
     note_ids = list(trashed.values_list("pk", flat=True))
     delete_locked_notes(owner, note_ids)
     return len(note_ids)

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from config.api.idempotency import json_answer, run_once
 from config.api.pagination import FeedPagination
+from config.api.validation import validated
 
 from .. import openapi
 from ..etag import if_match_versions, note_etag
@@ -22,6 +23,7 @@ from ..serializers import (
     BulkChangeSerializer,
     ChangeRoleSerializer,
     CollaboratorSerializer,
+    EmptyTrashQuerySerializer,
     LabelIdsSerializer,
     NoteContentSerializer,
     NoteSerializer,
@@ -89,7 +91,9 @@ class NoteViewSet(NotesViewSet):
     @openapi.empty_trash
     @trashed.mapping.delete
     def empty_trash(self, request: Request) -> Response:
-        trash.empty_trash(owner=request.user)
+        # A form's data, such as query_params, may leave a field empty. Here that would delete everything.
+        query = validated(EmptyTrashQuerySerializer, request.query_params.dict())
+        trash.empty_trash(owner=request.user, **query)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     # --- One note

@@ -2,7 +2,9 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
+import pytest
 from django.db.models.functions import Now
 
 from accounts.models import User
@@ -62,6 +64,24 @@ def test_emptying_the_trash_deletes_own_notes_only(
     assert titles(owner.get(f"{NOTES}?state=all")) == ["kept", "theirs"]
     assert set(Note.objects.values_list("pk", flat=True)) == {kept.pk, theirs.pk}
     assert owner.delete(f"{NOTES}trashed/").status_code == 204
+
+
+def test_emptying_the_trash_until_an_instant_keeps_what_was_moved_there_later(owner: Client, user: User) -> None:
+    seen, later = make_note(user, title="seen"), make_note(user, title="later")
+    owner.post(f"{NOTES}{seen.pk}/trash/")
+    (listed,) = owner.get(f"{NOTES}trashed/").json()["results"]
+    owner.post(f"{NOTES}{later.pk}/trash/")
+    assert owner.delete(f"{NOTES}trashed/?{urlencode({'trashed_until': listed['trashed_at']})}").status_code == 204
+    assert set(Note.objects.values_list("pk", flat=True)) == {later.pk}
+
+
+@pytest.mark.parametrize("instant", ["", "yesterday", "2026-02-30T00:00:00Z", "2026-11-27T10:00:00"])
+def test_emptying_the_trash_until_no_instant_deletes_nothing(owner: Client, note: Note, instant: str) -> None:
+    owner.post(f"{NOTES}{note.pk}/trash/")
+    answer = owner.delete(f"{NOTES}trashed/?{urlencode({'trashed_until': instant})}")
+    assert answer.status_code == 400
+    assert [error["attr"] for error in answer.json()["errors"]] == ["trashed_until"]
+    assert Note.objects.exists()
 
 
 def test_the_purge_deletes_notes_after_seven_days(

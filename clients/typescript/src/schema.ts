@@ -6974,7 +6974,10 @@ export interface operations {
     };
     notes_trashed_destroy: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only notes whose `trashed_at` is this instant or earlier. With the latest one that somebody saw, no note is deleted that was moved to the trash since. */
+                trashed_until?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -38,7 +38,7 @@ export class Actions {
     if (name === "remind") return reminderMenu(anchor, note.remind_at, (iso) => this.remind(note, iso));
     if (name === "share") return this.share(note);
     if (name === "delete") return this.#hold(notes, `${count(notes)} deleted permanently.`, (options) => this.#bulk("delete", notes, {}, options));
-    if (name === "empty trash") return this.#hold(notes, "Trash emptied.", (options) => atrium.delete("/notes/trashed/", options), (note) => note.trashed_at && note.role === "owner");
+    if (name === "empty trash") return this.#emptyTrash();
     if (name === "leave") return this.leave(note);
   }
 
@@ -134,6 +134,16 @@ export class Actions {
   leave(note) {
     const path = { id: note.id, usercode: document.documentElement.dataset.user };
     this.#hold([note], "You left the note.", (options) => atrium.delete("/notes/{id}/collaborators/{usercode}/", { path, ...options }));
+  }
+
+  // What is moved to the trash after this stays there, also from another device.
+  async #emptyTrash() {
+    await this.store.rest();
+    const isMine = (note) => note.trashed_at && note.role === "owner";
+    const mine = [...this.store.notes.values()].filter(isMine);
+    if (!mine.length) return;
+    const trashed_until = mine.map((note) => note.trashed_at).sort().at(-1);
+    this.#hold(mine, "Trash emptied.", (options) => atrium.delete("/notes/trashed/", { query: { trashed_until }, ...options }), (note) => isMine(note) && note.trashed_at <= trashed_until);
   }
 
   // Do what cannot be undone after seven seconds, or when the page is left. Until then the notes are hidden: those for

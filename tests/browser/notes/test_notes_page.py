@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from accounts.models import User, UserProfile
 from notes.models import Membership, Note, Reminder, Role
 from notes.services import memberships
+from notes.services.trash import trash_notes
 from notes.tasks import import_notes
 from tests.factories import UserFactory
 from tests.notes.factories import LabelFactory, make_note, share
@@ -222,6 +223,18 @@ class TestOneUser:
         page.keyboard.press("n")  # app.js has taken over
         expect(page.get_by_label("Title")).to_be_visible()
         assert not [url for url in requests if "/api/v1/notes/?" in url]
+
+    def test_what_is_moved_to_the_trash_after_emptying_it_stays_there(self, browse: Browse, ada: User) -> None:
+        seen, later = make_note(ada, title="Seen"), make_note(ada, title="Later")
+        trash_notes(by=ada, note_ids=[seen.pk])
+        page = browse("/notes/?view=trash", user=ada)
+        page.get_by_role("button", name="Empty trash").click()
+        expect(page.get_by_text("The trash is empty.")).to_be_visible()
+        trash_notes(by=ada, note_ids=[later.pk])  # on another device
+        page.goto("/notes/?view=trash")  # what is held is sent now
+        wait_until(lambda: not Note.objects.filter(pk=seen.pk).exists(), what="the deletion")
+        expect(card(page, "Later")).to_be_visible()
+        assert Note.objects.filter(pk=later.pk).exists()
 
     def test_select_all_and_empty_trash_include_notes_that_are_not_loaded(self, browse: Browse, ada: User) -> None:
         many = Note.objects.bulk_create(
