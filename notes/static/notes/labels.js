@@ -1,5 +1,5 @@
 // Labels: choose those of notes, and edit the list.
-import { h, icon } from "../atrium/dom.js";
+import { h, icon, reconcile } from "../atrium/dom.js";
 import { atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 import { popup } from "./menus.js";
@@ -69,26 +69,35 @@ export function editLabels(store) {
     }
     draw();
   };
-  const draw = () =>
-    list.replaceChildren(
-      ...store.labels.map((label) => {
-        const field = h("input", { type: "text", value: label.name, maxLength: MAX_NAME, "aria-label": `Name of ${label.name}` });
-        field.addEventListener("change", () => {
-          const body = { name: field.value.trim() };
-          if (body.name && body.name !== label.name) attempt(() => atrium.patch("/labels/{id}/", { path: { id: label.id }, body }));
-        });
-        const remove = h("button.button.quiet.icon-only.small", { type: "button", "aria-label": `Delete ${label.name}` }, icon("trash"));
-        // The notes stay. Only the label is deleted, after a second click.
-        remove.addEventListener("click", () => {
-          if (remove.dataset.sure) return attempt(() => atrium.delete("/labels/{id}/", { path: { id: label.id } }));
-          remove.dataset.sure = "yes";
-          remove.classList.remove("icon-only", "quiet");
-          remove.classList.add("danger");
-          remove.replaceChildren(`Delete from ${label.note_count} note${label.note_count === 1 ? "" : "s"}`);
-        });
-        return h("li.find-row", {}, field, remove);
-      }),
-    );
+  // Rows that have not changed keep what is being typed.
+  const draw = () => reconcile(list, store.labels, (label) => [String(label.id), JSON.stringify(label), () => row(label)]);
+  const row = (label) => {
+    const field = h("input", { type: "text", value: label.name, maxLength: MAX_NAME, "aria-label": `Name of ${label.name}`, "data-focus": "name" });
+    field.addEventListener("change", () => {
+      const body = { name: field.value.trim() };
+      if (!body.name || body.name === label.name) return (field.value = label.name);
+      attempt(async () => {
+        try {
+          await atrium.patch("/labels/{id}/", { path: { id: label.id }, body });
+        } catch (error) {
+          field.value = label.name;
+          throw error;
+        }
+      });
+    });
+    const remove = h("button.button.quiet.icon-only.small", { type: "button", "aria-label": `Delete ${label.name}` }, icon("trash"));
+    // The notes stay. Only the label is deleted, after a second click.
+    remove.addEventListener("click", () => {
+      if (remove.dataset.sure) return attempt(() => atrium.delete("/labels/{id}/", { path: { id: label.id } }));
+      remove.dataset.sure = "yes";
+      remove.classList.remove("icon-only", "quiet");
+      remove.classList.add("danger");
+      const where = `from ${label.note_count} note${label.note_count === 1 ? "" : "s"}`;
+      remove.replaceChildren(`Delete ${where}`);
+      remove.setAttribute("aria-label", `Delete ${label.name} ${where}`);
+    });
+    return h("li.find-row", {}, field, remove);
+  };
   create.addEventListener("submit", (event) => {
     event.preventDefault();
     const text = name.value.trim();

@@ -1,5 +1,5 @@
 // The dialog that shares a note: who sees it, add somebody by e-mail or usercode, change a role, remove, leave.
-import { avatar, h, icon } from "../atrium/dom.js";
+import { avatar, h, icon, reconcile } from "../atrium/dom.js";
 import { Loader, atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 
@@ -20,22 +20,24 @@ export function shareDialog(note, { me, changed, leave }) {
   const error = h("p.errors", { id: "share-error", role: "alert" });
   const form = h("form.stack.tight", { noValidate: true }, h("div.find-row", {}, who, role, h("button.button", { type: "submit" }, "Share")), error);
   const close = h("button.button.quiet.icon-only", { type: "button", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"));
-  const dialog = h("dialog.plain", { "aria-labelledby": "share-head" }, h("div.dialog-head", {}, h("h2", { id: "share-head" }, isOwner ? "Share note" : "Shared note"), close), isOwner && form, list);
+  const leaving = isOwner ? null : h("p", {}, h("button.button.secondary.small", { type: "button", onclick: () => (dialog.close(), leave()) }, "Leave this note"));
+  const dialog = h("dialog.plain", { "aria-labelledby": "share-head" }, h("div.dialog-head", {}, h("h2", { id: "share-head" }, isOwner ? "Share note" : "Shared note"), close), isOwner && form, list, leaving);
 
-  const row = (person, about, ...controls) => h("li.find-row", {}, avatar(person, "small"), h("span.grow", {}, person.username, about && h("span.muted.small", {}, ` ${about}`)), ...controls);
-  const draw = () =>
-    list.replaceChildren(
-      row(note.owner, note.owner.usercode === me ? "you, the owner" : "owner"),
-      ...people.map((person) => {
-        if (!isOwner) return row(person, person.usercode === me ? `you, ${person.role}` : person.role);
-        const choice = roleSelect(person.role, { "aria-label": `Role of ${person.username}` });
-        choice.addEventListener("change", () => attempt(() => atrium.patch(PERSON, { path: { id, usercode: person.usercode }, body: { role: choice.value } }), `${person.username} ${choice.value === "editor" ? "can edit" : "can view"} the note.`));
-        const remove = h("button.button.quiet.icon-only.small", { type: "button", "aria-label": `Remove ${person.username}` }, icon("close"));
-        remove.addEventListener("click", () => removePerson(person));
-        return row(person, person.usercode, choice, remove);
-      }),
-      ...(isOwner ? [] : [h("li", {}, h("button.button.secondary.small", { type: "button", onclick: () => (dialog.close(), leave()) }, "Leave this note"))]),
-    );
+  const line = (person, about, ...controls) => h("li.find-row", {}, avatar(person, "small"), h("span.grow", {}, person.username, about && h("span.muted.small", {}, ` ${about}`)), ...controls);
+  const row = (person) => {
+    if (person === note.owner) return line(person, person.usercode === me ? "you, the owner" : "owner");
+    if (!isOwner) return line(person, person.usercode === me ? `you, ${person.role}` : person.role);
+    const choice = roleSelect(person.role, { "aria-label": `Role of ${person.username}`, "data-focus": "role" });
+    choice.addEventListener("change", async () => {
+      const done = await attempt(() => atrium.patch(PERSON, { path: { id, usercode: person.usercode }, body: { role: choice.value } }), `${person.username} ${choice.value === "editor" ? "can edit" : "can view"} the note.`);
+      if (!done) choice.value = person.role;
+    });
+    const remove = h("button.button.quiet.icon-only.small", { type: "button", "aria-label": `Remove ${person.username}` }, icon("close"));
+    remove.addEventListener("click", () => removePerson(person));
+    return line(person, person.usercode, choice, remove);
+  };
+  // The focus stays where it is.
+  const draw = () => reconcile(list, [note.owner, ...people], (person) => [person.usercode, person.role ?? "owner", () => row(person)]);
 
   const loader = new Loader(
     () => atrium.get(PEOPLE, { path: { id }, query: { page_size: 200 } }),

@@ -325,22 +325,6 @@ class TestTwoUsers:
         assert note.body == "Meet at eleven"
         assert Note.objects.exclude(pk=note.pk).get().body == "Meet at ten"
 
-    def test_undo_takes_a_note_back_from_the_person_it_was_just_shared_with(
-        self, browse: Browse, ada: User, bob: User
-    ) -> None:
-        eve, note = UserFactory(username="eve"), make_note(ada, title="Trip")
-        share(note, bob)
-        page = browse("/notes/", user=ada)
-        card(page, "Trip").hover()
-        page.get_by_role("button", name="Share: Trip").click()
-        page.get_by_label("E-mail address or code").fill(eve.email)
-        page.get_by_role("button", name="Share", exact=True).last.click()
-        expect(page.get_by_label("Role of eve")).to_be_visible()
-        page.get_by_role("dialog").get_by_role("button", name="Undo").click()
-        expect(page.get_by_label("Role of eve")).to_have_count(0)
-        expect(page.get_by_label("Role of bob")).to_be_visible()
-        assert set(note.memberships.values_list("user__username", flat=True)) == {"ada", "bob"}
-
     def test_ticks_of_two_people_are_merged(
         self, browse: Browse, events: Popen, watch: Watch, ada: User, bob: User
     ) -> None:
