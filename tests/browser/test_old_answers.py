@@ -17,7 +17,9 @@ from notes.models import Note
 from notes.services.labels import create_label
 from tests.factories import UserFactory
 from tests.notes.factories import make_note
+from tests.trends.factories import TrendFactory
 from tests.waiting import wait_until
+from trends.models import Trend
 
 from .test_contacts import make_people, make_waiting
 
@@ -174,3 +176,22 @@ def test_a_note_that_was_changed_on_the_page_meanwhile(browse: Browse, ada: User
     expect(page.get_by_role("article", name="Another")).to_be_visible()
     expect(page.get_by_role("article", name="After")).to_be_visible()
     assert Note.objects.filter(title="After").exists()
+
+
+def test_macrotrends_that_were_searched_for_with_fewer_letters_meanwhile(
+    browse: Browse, transactional_db: None
+) -> None:
+    Trend.objects.bulk_create(TrendFactory.build(macrotrend=f"Field {n:03}") for n in range(310))
+    page = browse(None)
+    page.clock.install()
+    page.goto("/trends/")
+    page.get_by_text("The 300 largest of 310 groups.").wait_for()
+    page.get_by_role("button", name="Macrotrend", exact=True).first.click()
+    menu = page.get_by_role("dialog", name="Filter by Macrotrend")
+    old = OldAnswer(page, "**/api/v1/trends/radar/?search=*")
+    menu.get_by_label("Find in Macrotrend").fill("field 309")
+    old.wait()
+    menu.get_by_label("Find in Macrotrend").fill("field 30")
+    page.clock.fast_forward(1000)
+    old.arrive()
+    expect(menu.get_by_role("checkbox")).to_have_count(13)  # 30, 130, 230, and 300 to 309

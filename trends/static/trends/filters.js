@@ -1,6 +1,6 @@
 // The filter bar: a menu of check boxes for each column. It shows the numbers of the charts.
 import { $, h } from "../atrium/dom.js";
-import { atrium } from "../atrium/site.js";
+import { Loader, atrium } from "../atrium/site.js";
 import { ALL, MACROTREND, includes } from "./facets.js";
 
 const SEARCH_FROM = 9; // choices: longer lists can be searched
@@ -28,6 +28,13 @@ function menu(facet, { choices, isPartial, toggle, clear }) {
   let selected = [];
   let found = []; // macrotrends of a search
   let timer;
+  const groups = new Loader(
+    () => atrium.get("/trends/radar/", { query: { search: search.value.trim() } }),
+    (answer) => {
+      found = answer.groups.map((group) => group.macrotrend);
+      fill();
+    },
+  );
 
   function fill() {
     const words = fold(search.value.trim()).split(/\s+/);
@@ -59,11 +66,7 @@ function menu(facet, { choices, isPartial, toggle, clear }) {
     fill();
     clearTimeout(timer);
     if (facet !== MACROTREND || !isPartial(facet) || search.value.trim().length < 3) return;
-    timer = setTimeout(async () => {
-      const { groups } = await atrium.get("/trends/radar/", { query: { search: search.value.trim() } }).catch(() => ({ groups: [] }));
-      found = groups.map((group) => group.macrotrend);
-      fill();
-    }, PAUSE);
+    timer = setTimeout(() => groups.run().catch(() => {}), PAUSE);
   });
   box.addEventListener("beforetoggle", ({ newState }) => {
     if (newState !== "open") return;
