@@ -102,3 +102,14 @@ def test_a_contact_filter_keeps_the_search_that_is_being_typed(browse: Browse, a
     page.get_by_role("button", name="Name", exact=True).dispatch_event("click")
     page.clock.resume()
     expect(page).to_have_url(re.compile(r"search=milk.*ordering=name|ordering=name.*search=milk"))
+
+
+def test_a_contact_filter_that_is_chosen_before_the_script_is_loaded_is_used(browse: Browse, ada: User) -> None:
+    page = browse(None, user=ada, width=1280)
+    release = hold(page, "**/contacts/people.js")
+    page.goto("/contacts/?ordering=name", wait_until="commit")
+    page.locator("[name=has_phone]").select_option("false")
+    release()
+    expect(page).to_have_url(re.compile(r"/contacts/\?ordering=name&has_phone=false$"))
+    expect(page.get_by_text("No contacts match these filters.")).to_be_visible()
+    expect(page.locator("[name=has_phone]")).to_have_value("false")

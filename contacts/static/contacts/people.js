@@ -101,6 +101,15 @@ function typed() {
   searchTimer = setTimeout(() => change(wanted(), { replace: !isFirst }), PAUSE);
 }
 
+// What was typed or chosen before this script was loaded counts.
+function takeEarly() {
+  if (form.elements.search.value) typed();
+  const params = read();
+  for (const name of [...FILTERS, "ordering"]) if (name !== "search" && form.elements[name].value) set(params, form.elements[name]);
+  if (String(params) !== shownFilters) history.replaceState(null, "", address(params, new URLSearchParams(location.search).get("contact")));
+  shownFilters = String(params);
+}
+
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("input", ({ target }) => {
   if (target.name === "search") return typed();
@@ -283,7 +292,7 @@ live.addEventListener("upload", () => reloadSoon());
 live.addEventListener("resync", () => Date.now() - since > 5000 && reloadSoon());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && reloadSoon(0));
 
-if (form.elements.search.value) typed(); // before this script was loaded
+takeEarly();
 fill();
 rows.reload();
 showContact();
