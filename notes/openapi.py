@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 
-from config.api.openapi import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, errors
+from config.api.openapi import CREATED_ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, errors
 
 from . import serializers
 
@@ -112,7 +112,7 @@ notes = extend_schema_view(
         summary="Create a note",
         description="Create a note that you own.",
         request=serializers.NoteContentSerializer,
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[IDEMPOTENCY_KEY, CREATED_ETAG],
         responses={201: serializers.NoteSerializer, **errors(409)},
         examples=[CONTENT, *response_examples("The new note", EXAMPLE_NOTE, 201)],
     ),

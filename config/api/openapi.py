@@ -30,6 +30,10 @@ ERROR_DESCRIPTIONS = {
 METHODS = ("get", "post", "put", "patch", "delete")
 HEADERS = {
     "ETag": {"description": "The version of the response, for `If-None-Match` and `If-Match`.", "type": "string"},
+    "Idempotent-Replayed": {
+        "description": "`true`: the stored answer to an earlier request with this `Idempotency-Key`.",
+        "type": "string",
+    },
     "Retry-After": {"description": "Seconds to wait before the next attempt.", "type": "integer"},
     "Location": {"description": "The URL to follow.", "type": "string"},
     "X-Request-ID": {"description": "The id of the request in the logs.", "type": "string"},
@@ -86,6 +90,9 @@ IF_NONE_MATCH = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     description="The `ETag` of an earlier response. The response is 304 if it is unchanged.",
+)
+CREATED_ETAG = OpenApiParameter(
+    "ETag", str, OpenApiParameter.HEADER, response=[201], description=str(HEADERS["ETag"]["description"])
 )
 NOT_MODIFIED = OpenApiResponse(description="Not modified since the `ETag` in `If-None-Match`.")
 
@@ -148,6 +155,8 @@ class AutoSchema(SpectacularAutoSchema):
                 names.append("Location")
             if sends_etag and (status in ("200", "201", "304", "412")):
                 names.append("ETag")
+            if "Idempotency-Key" in parameters and status.startswith("2"):
+                names.append("Idempotent-Replayed")
             response["headers"] = {
                 **{name: {"$ref": f"#/components/headers/{name}"} for name in names},
                 **response.get("headers", {}),

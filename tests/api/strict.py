@@ -9,6 +9,7 @@ import jsonschema_rs
 from .routes import METHODS, schema
 
 UNDOCUMENTED = {405, 411, 500}  # any operation can return these
+DESCRIBED_HEADERS = ("ETag", "Location", "Retry-After", "Idempotent-Replayed", "X-Request-ID")
 
 
 def validator(part: dict[str, Any]) -> Any:
@@ -42,6 +43,9 @@ def check_response(method: str, url: str, response: Any) -> None:
     if response.status_code in UNDOCUMENTED:
         return
     assert status in operation["responses"], f"{method.upper()} {path} does not document {status}"
+    described = operation["responses"][status]["headers"].keys()
+    sent = {name for name in DESCRIBED_HEADERS if name in response.headers}
+    assert sent <= described, f"{method.upper()} {path} {status} does not document {sent - described}"
     is_json = response.headers.get("Content-Type", "").startswith("application/json")
     if not is_json or response.streaming or response.headers.get("Content-Encoding") or not response.content:
         return
