@@ -134,6 +134,7 @@ class HistoryViewSet(GenericViewSet):
     """The present and the earlier values of a trend."""
 
     scopes = public_reads("trends:write")
+    has_etag = True
     queryset = Change.objects.none()
     serializer_class = TrendHistorySerializer
     pagination_class = HistoryPagination
@@ -166,6 +167,7 @@ class ChangeViewSet(GenericViewSet):
     """Changes of all trends, for clients that keep a copy."""
 
     scopes = public_reads("trends:write")
+    has_etag = True
     queryset = Change.objects.none()
     serializer_class = TrendChangesSerializer
     pagination_class = None

@@ -146,14 +146,16 @@ class AutoSchema(SpectacularAutoSchema):
 
     def _add_headers(self, operation: dict[str, Any]) -> None:
         parameters = {parameter["name"] for parameter in operation.get("parameters", ())}
-        sends_etag = bool(parameters & {"If-Match", "If-None-Match"}) and self.method != "DELETE"
+        with_etag = {"412"}
+        if parameters & {"If-Match", "If-None-Match"} and self.method != "DELETE":
+            with_etag |= {"200", "201", "304"}
         for status, response in operation["responses"].items():
             names = ["X-Request-ID"]
             if status in ("429", "503"):
                 names.append("Retry-After")
             if status in ("302", "307"):
                 names.append("Location")
-            if sends_etag and (status in ("200", "201", "304", "412")):
+            if status in with_etag:
                 names.append("ETag")
             if "Idempotency-Key" in parameters and status.startswith("2"):
                 names.append("Idempotent-Replayed")
