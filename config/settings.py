@@ -508,7 +508,7 @@ SPECTACULAR_SETTINGS = {
 }
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CORS_URLS_REGEX = r"^/(api|schema)/"
-CORS_EXPOSE_HEADERS = ["ETag", "Retry-After", "X-Request-ID"]
+CORS_EXPOSE_HEADERS = ["ETag", "Idempotent-Replayed", "Retry-After", "X-Request-ID"]
 CORS_ALLOW_HEADERS = [
     "accept", "authorization", "content-type", "x-csrftoken", "x-request-id", "x-requested-with",
     "if-match", "if-none-match", "idempotency-key", "last-event-id", "cache-control",

@@ -91,7 +91,7 @@ class NoteViewSet(NotesViewSet):
     @openapi.empty_trash
     @trashed.mapping.delete
     def empty_trash(self, request: Request) -> Response:
-        # A form's data, such as query_params, may leave a field empty. Here that would delete everything.
+        # As a dict: in a QueryDict an empty value would count as none, and everything would be deleted.
         query = validated(EmptyTrashQuerySerializer, request.query_params.dict())
         trash.empty_trash(owner=request.user, **query)
         return Response(status=status.HTTP_204_NO_CONTENT)

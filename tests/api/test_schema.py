@@ -120,6 +120,11 @@ def test_headers_are_described(name: str) -> None:
         assert "ETag" in responses["200"]["headers"]
 
 
+def test_a_page_of_another_origin_can_read_the_described_headers(settings: Any) -> None:
+    described = set(schema()["components"]["headers"]) - {"Location"}  # browsers follow it themselves
+    assert described == set(settings.CORS_EXPOSE_HEADERS)
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_errors_that_any_client_can_meet_are_described(name: str) -> None:
     operation = OPERATIONS[name]

@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from accounts.backends import BACKEND
 from accounts.models import User
 from tests.conftest import free_port
+from tests.factories import UserFactory
 from tests.places import CHROMIUM, HEADLESS_SHELL, browser_program
 from tests.waiting import wait_until
 
@@ -40,6 +41,7 @@ ARGUMENTS = [
 TIMEOUT = 60_000  # milliseconds; a busy machine needs longer than Playwright's defaults
 expect.set_options(timeout=TIMEOUT)
 PICTURES = Path(__file__).resolve().parents[2] / "reports" / "browser"
+Browse = Callable[..., Page]  # the fixture of that name
 
 
 class Watch:
@@ -170,7 +172,17 @@ def browse(request: pytest.FixtureRequest, browser: Browser, site: str, watch: W
 
 
 @pytest.fixture
-def page(browse: Callable[..., Page]) -> Page:
+def ada(transactional_db: None) -> User:
+    return UserFactory(username="ada")
+
+
+@pytest.fixture
+def bob(transactional_db: None) -> User:
+    return UserFactory(username="bob")
+
+
+@pytest.fixture
+def page(browse: Browse) -> Page:
     """A window on the front page, without sign-in."""
     return browse("/")
 

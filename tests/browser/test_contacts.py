@@ -30,11 +30,6 @@ Eva,Petrosyan,+374 91 123456,
 """
 
 
-@pytest.fixture
-def ada(transactional_db: None) -> User:
-    return UserFactory(username="ada")
-
-
 def make_people(owner: User, number: int, **options: Any) -> FileMetadata:
     upload = FileMetadata.objects.create(
         owner=owner, name="people.xlsx", size=1000, key=f"k{number}", total_rows=number, accepted=number,

@@ -1,6 +1,5 @@
 """An answer never replaces something newer, whether a later answer or a change on the page has brought it."""
 
-from collections.abc import Callable
 from subprocess import Popen
 
 import pytest
@@ -15,26 +14,15 @@ from contacts.services.notifications import notify_owner
 from messaging.services import receipts, sending
 from notes.models import Note
 from notes.services.labels import create_label
-from tests.factories import UserFactory
 from tests.notes.factories import make_note
 from tests.trends.factories import TrendFactory
 from tests.waiting import wait_until
 from trends.models import Trend
 
+from .conftest import Browse
 from .test_contacts import make_people, make_waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
-Browse = Callable[..., Page]
-
-
-@pytest.fixture
-def ada(transactional_db: None) -> User:
-    return UserFactory(username="ada")
-
-
-@pytest.fixture
-def bob(transactional_db: None) -> User:
-    return UserFactory(username="bob")
 
 
 class OldAnswer:

@@ -11,10 +11,10 @@ from accounts.models import User
 from tests.factories import UserFactory
 from tests.waiting import wait_until
 
+from .conftest import Browse
 from .test_contacts import make_people
 
 pytestmark = pytest.mark.django_db(transaction=True)
-Browse = Callable[..., Page]
 
 
 class SearchField(NamedTuple):

@@ -31,11 +31,6 @@ def ada(transactional_db: None) -> User:
     return UserFactory(username="ada", first_name="Ada")
 
 
-@pytest.fixture
-def bob(transactional_db: None) -> User:
-    return UserFactory(username="bob")
-
-
 def site_links(page: Page) -> list[str]:
     return page.get_by_role("navigation", name="Site").get_by_role("link").all_inner_texts()
 

@@ -1,6 +1,5 @@
 """A sign-out loses nothing: what waits in a page is sent before the session ends."""
 
-from collections.abc import Callable
 from subprocess import Popen
 
 import pytest
@@ -13,16 +12,10 @@ from notes.services.trash import trash_notes
 from tests.factories import UserFactory
 from tests.notes.factories import make_note
 
-from .conftest import Watch
+from .conftest import Browse, Watch
 from .test_contacts import make_people
 
 pytestmark = pytest.mark.django_db(transaction=True)
-Browse = Callable[..., Page]
-
-
-@pytest.fixture
-def ada(transactional_db: None) -> User:
-    return UserFactory(username="ada")
 
 
 def sign_out(page: Page) -> None:

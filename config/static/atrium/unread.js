@@ -18,8 +18,8 @@ function draw(total) {
   badge.firstChild.textContent = total > 99 ? "99+" : String(total);
 }
 
-const unread = new Loader(() => atrium.get("/messages/unread/"), ({ total }) => showUnread(total));
-const refresh = () => unread.run().catch(() => {}); // the next event tries again; pages show that the connection is lost
+const loader = new Loader(() => atrium.get("/messages/unread/"), ({ total }) => showUnread(total));
+const refresh = () => loader.run().catch(() => {}); // the next event tries again; pages show that the connection is lost
 
 // Several events arrive together; and one tab asks for all of them.
 function refreshSoon() {

@@ -20,7 +20,7 @@ const fixedId = /^\d+$/.exec(new URLSearchParams(location.search).get("corrected
 let shown = ""; // the state that is shown, as JSON
 let hasRejected = false;
 
-const state = new Loader(
+const loader = new Loader(
   () => atrium.get("/contacts/uploads/{id}/", { path }),
   (upload) => {
     showProblem(null);
@@ -30,7 +30,7 @@ const state = new Loader(
 
 async function load() {
   try {
-    await state.run();
+    await loader.run();
   } catch (error) {
     if (error.status === 404) return location.replace("/contacts/uploads/");
     showProblem(error, load);
@@ -114,7 +114,7 @@ function actions(upload) {
 
 async function retry() {
   const upload = await atrium.post("/contacts/uploads/{id}/retry/", { path });
-  state.changed();
+  loader.changed();
   hasRejected = false;
   show(upload);
 }
@@ -209,7 +209,7 @@ function loadSoon() {
 live.addEventListener("upload", ({ detail }) => {
   if (detail.id !== id) return;
   if (!RUNNING.includes(detail.status)) return loadSoon(); // the reasons and the waiting rows are not in the event
-  state.changed();
+  loader.changed();
   show({ ...detail });
 });
 live.addEventListener("resync", loadSoon);

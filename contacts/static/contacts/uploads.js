@@ -12,7 +12,7 @@ const hidden = new Set(); // deleted, and can be taken back
 let uploads = [];
 let next = null; // the query of the next page
 
-const newest = new Loader(
+const loader = new Loader(
   () => atrium.get("/contacts/uploads/", { query: { page_size: 50 } }),
   (page) => {
     const older = uploads.filter((each) => page.results.length && each.id < page.results.at(-1).id);
@@ -22,7 +22,7 @@ const newest = new Loader(
     draw();
   },
 );
-const load = () => newest.run().catch((error) => showProblem(error, load));
+const load = () => loader.run().catch((error) => showProblem(error, load));
 
 async function more() {
   try {

@@ -22,7 +22,7 @@ function duration(seconds) {
   return count(seconds / 60, "minute");
 }
 
-const soonest = new Loader(
+const loader = new Loader(
   async () => {
     // The response, for its date.
     const response = await atrium.fetch(`/contacts/unprocessed/?page_size=${PAGE}${upload ? `&upload=${upload}` : ""}`);
@@ -38,7 +38,7 @@ const soonest = new Loader(
     draw();
   },
 );
-const load = () => soonest.run().catch((error) => showProblem(error, load));
+const load = () => loader.run().catch((error) => showProblem(error, load));
 
 async function more() {
   try {

@@ -263,8 +263,6 @@ visualViewport?.addEventListener("resize", () => {
   document.body.style.height = covered ? `${visualViewport.height}px` : "";
 });
 
-// --- Undo -----------------------------------------------------------------------------------------------------------
-
 // --- Events ---------------------------------------------------------------------------------------------------------
 
 stream.addEventListener("message", ({ detail }) => {

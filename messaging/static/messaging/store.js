@@ -17,13 +17,13 @@ const TRAVEL_TIME = 3000; // a request must reach the server before that limit
 const NO_UNREAD = { count: 0, broadcasts: 0 };
 
 export class Store extends EventTarget {
-  #blocks = new Loader(() => atrium.get("/blocks/"), (blocks) => this.#setBlocks(blocks));
+  #blocksLoader = new Loader(() => atrium.get("/blocks/"), (blocks) => this.#setBlocks(blocks));
   #counted = new Set(); // ids of messages that are in the unread counts
   #countTimer = 0;
   #deletedIds = new Set();
   #edits = new Map(); // a message's id -> its last known { body, edited_at }
   #readMeanwhile = new Set(); // for each page of messages that is being loaded, the events that arrive meanwhile
-  #unread = new Loader(() => atrium.get("/messages/unread/"), (unread) => this.#setUnread(unread));
+  #unreadLoader = new Loader(() => atrium.get("/messages/unread/"), (unread) => this.#setUnread(unread));
 
   constructor(me) {
     super();
@@ -85,7 +85,7 @@ export class Store extends EventTarget {
   }
 
   refreshUnread() {
-    return this.#unread.run();
+    return this.#unreadLoader.run();
   }
 
   #setUnread({ total, by_sender }) {
@@ -345,7 +345,7 @@ export class Store extends EventTarget {
   #count(code, { broadcast }) {
     const { count, broadcasts } = this.unread.get(code) ?? NO_UNREAD;
     this.unread.set(code, { count: count + 1, broadcasts: broadcasts + (broadcast ? 1 : 0) });
-    if (this.#unread.isRunning) this.#countAgain(); // whether the answer includes this message is unknown
+    if (this.#unreadLoader.isRunning) this.#countAgain(); // whether the answer includes this message is unknown
     if (!broadcast) return;
     const everyone = this.unread.get(EVERYONE) ?? NO_UNREAD;
     this.unread.set(EVERYONE, { ...everyone, count: everyone.count + 1 });
@@ -480,14 +480,14 @@ export class Store extends EventTarget {
 
   async unblock(code) {
     await atrium.delete("/blocks/{usercode}/", { path: { usercode: code } });
-    this.#blocks.changed();
+    this.#blocksLoader.changed();
     this.blocked.delete(code);
     this.changed("head");
     live.share("blocks", {});
   }
 
   refreshBlocks() {
-    return this.#blocks.run();
+    return this.#blocksLoader.run();
   }
 
   #setBlocks(blocks) {

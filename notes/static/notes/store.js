@@ -18,10 +18,10 @@ export class Store extends EventTarget {
   #etag = ""; // of the first page
   #loading = null;
   #abort = null;
-  #changes = 0; // so far, by put() and remove()
-  #changed = new Map(); // id -> the number of its last change
-  #newest = new Loader(() => this.#fetchAgain(), (pages) => this.#replace(pages));
-  #labels = new Loader(() => atrium.get("/labels/", { query: { page_size: 200 } }), ({ results }) => this.#setLabels(results));
+  #clock = 0; // ticks with each put() and remove()
+  #changedAt = new Map(); // id -> the tick of its last change
+  #listLoader = new Loader(() => this.#fetchAgain(), (pages) => this.#replace(pages));
+  #labelsLoader = new Loader(() => atrium.get("/labels/", { query: { page_size: 200 } }), ({ results }) => this.#setLabels(results));
 
   changed(part = "list") {
     this.dispatchEvent(new CustomEvent("changed", { detail: part }));
@@ -63,7 +63,7 @@ export class Store extends EventTarget {
 
   async #load(query, isFirst) {
     const { signal } = this.#abort;
-    const since = this.#changes;
+    const since = this.#clock;
     try {
       const given = isFirst && takePage(`/api/v1/notes/?${new URLSearchParams(query)}`);
       const page = await (given ? given.data : atrium.get("/notes/", { query, signal }));
@@ -87,7 +87,7 @@ export class Store extends EventTarget {
   #append(page, since) {
     const known = new Set(this.order);
     for (const answer of page.results) {
-      const note = (this.#changed.get(answer.id) ?? 0) > since ? this.notes.get(answer.id) : answer;
+      const note = (this.#changedAt.get(answer.id) ?? 0) > since ? this.notes.get(answer.id) : answer;
       if (!note) continue;
       this.notes.set(note.id, note);
       if (!known.has(note.id) && this.#belongs(note, { ...this.view, q: "" })) this.order.push(note.id);
@@ -98,13 +98,13 @@ export class Store extends EventTarget {
 
   // Load the list again as far as it was loaded: events may have been missed.
   refresh() {
-    return this.#newest.run().catch(() => {}); // the next event or visit tries again
+    return this.#listLoader.run().catch(() => {}); // the next event or visit tries again
   }
 
   async #fetchAgain() {
     await this.#loading;
     const { view, order } = this;
-    const since = this.#changes;
+    const since = this.#clock;
     const isWhole = order.length <= PAGE && this.#etag; // its tag says whether anything has changed
     const response = await atrium.fetch(`/notes/?${queryOf(view)}`, { headers: isWhole ? { "If-None-Match": this.#etag } : {} });
     if (!response.ok) return null; // 304: nothing has changed; or an error
@@ -122,7 +122,7 @@ export class Store extends EventTarget {
   }
 
   loadLabels() {
-    return this.#labels.run();
+    return this.#labelsLoader.run();
   }
 
   #setLabels(labels) {
@@ -150,7 +150,7 @@ export class Store extends EventTarget {
   put(note) {
     const before = this.notes.get(note.id);
     this.notes.set(note.id, note);
-    this.#changed.set(note.id, ++this.#changes);
+    this.#changedAt.set(note.id, ++this.#clock);
     const index = this.order.indexOf(note.id);
     const belongs = this.view && this.#belongs(note, index < 0 ? this.view : { ...this.view, q: "" });
     if (index >= 0 && (!belongs || before.pinned !== note.pinned)) this.order.splice(index, 1);
@@ -163,7 +163,7 @@ export class Store extends EventTarget {
 
   remove(id) {
     this.notes.delete(id);
-    this.#changed.set(id, ++this.#changes);
+    this.#changedAt.set(id, ++this.#clock);
     const index = this.order.indexOf(id);
     if (index >= 0) this.order.splice(index, 1);
     this.changed();

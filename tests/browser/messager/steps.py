@@ -1,7 +1,6 @@
 """Actions and locators of the chat page."""
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from messaging.models import Message
 from messaging.services import sending
 from tests.conftest import ROOT
 
-Browse = Callable[..., Page]  # the fixture of that name
 SCREENSHOTS = Path(ROOT) / "reports" / "browser"
 
 

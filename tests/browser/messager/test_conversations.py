@@ -13,8 +13,8 @@ from messaging.services import broadcasts
 from tests.factories import PASSWORD
 from tests.waiting import wait_until
 
-from ..conftest import Watch
-from .steps import Browse, conversation, log, online, screenshot, send, texts, write
+from ..conftest import Browse, Watch
+from .steps import conversation, log, online, screenshot, send, texts, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

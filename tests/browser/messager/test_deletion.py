@@ -21,8 +21,8 @@ from messaging.services.deletion import delete_message
 from tests.factories import UserFactory
 from tests.waiting import wait_until
 
-from ..conftest import BACKEND, PROGRAM, Watch, arguments
-from .steps import Browse, conversation, hold_responses, log, online, screenshot, send, texts, write
+from ..conftest import BACKEND, PROGRAM, Browse, Watch, arguments
+from .steps import conversation, hold_responses, log, online, screenshot, send, texts, write
 
 DELETE = "Delete this message for everyone"
 UNDO = "Undo deleting this message"

@@ -13,8 +13,8 @@ from config.realtime.events import publish
 from messaging.models import Message
 from messaging.services.editing import edit_message
 
-from ..conftest import Watch
-from .steps import Browse, conversation, log, screenshot, write
+from ..conftest import Browse, Watch
+from .steps import conversation, log, screenshot, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

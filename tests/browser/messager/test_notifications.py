@@ -10,7 +10,8 @@ from accounts.models import User
 from messaging.services.deletion import delete_message
 from tests.waiting import wait_until
 
-from .steps import Browse, conversation, send
+from ..conftest import Browse
+from .steps import conversation, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

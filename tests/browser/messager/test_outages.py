@@ -16,8 +16,8 @@ from messaging.models import Message
 from tests.factories import PASSWORD
 from tests.waiting import wait_until
 
-from ..conftest import BACKEND, Watch
-from .steps import Browse, conversation, insert_messages, log, online, screenshot, send, texts, write
+from ..conftest import BACKEND, Browse, Watch
+from .steps import conversation, insert_messages, log, online, screenshot, send, texts, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,8 +9,8 @@ from accounts.models import User
 from messaging.models import Message
 from tests.factories import UserFactory
 
-from ..conftest import Watch
-from .steps import Browse, conversation, log, online, screenshot, select_recipient, send, texts
+from ..conftest import Browse, Watch
+from .steps import conversation, log, online, screenshot, select_recipient, send, texts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,8 +14,8 @@ from messaging.services.editing import edit_message
 from tests.factories import UserFactory
 
 from ..accessibility import violations
-from ..conftest import Watch
-from .steps import Browse, conversation, insert_messages, log, screenshot, send, texts
+from ..conftest import Browse, Watch
+from .steps import conversation, insert_messages, log, screenshot, send, texts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,7 +10,8 @@ from messaging.models import MessageRecipient
 from messaging.services.deletion import delete_message
 from tests.waiting import wait_until
 
-from .steps import Browse, conversation, insert_messages, log, screenshot, send, texts
+from ..conftest import Browse
+from .steps import conversation, insert_messages, log, screenshot, send, texts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

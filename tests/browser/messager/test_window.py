@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 from accounts.models import User
 
 from ..accessibility import violations
-from .steps import Browse, conversation, log, screenshot, send
+from ..conftest import Browse
+from .steps import conversation, log, screenshot, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

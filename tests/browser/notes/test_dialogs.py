@@ -1,7 +1,5 @@
 """The dialogs of labels and sharing: an answer keeps the focus, what is typed meanwhile, and shows what is stored."""
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -12,17 +10,11 @@ from tests.factories import UserFactory
 from tests.notes.factories import make_note, share
 from tests.waiting import wait_until
 
-from ..conftest import Watch
+from ..conftest import Browse, Watch
 from ..test_old_answers import OldAnswer, handled
 from .test_notes_page import card
 
 pytestmark = pytest.mark.django_db(transaction=True)
-Browse = Callable[..., Page]
-
-
-@pytest.fixture
-def ada(transactional_db: None) -> User:
-    return UserFactory(username="ada")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import gzip
 import re
-from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -16,27 +15,15 @@ from notes.models import Membership, Note, Reminder, Role
 from notes.services import memberships
 from notes.services.trash import trash_notes
 from notes.tasks import import_notes
-from tests.factories import UserFactory
 from tests.notes.factories import LabelFactory, make_note, share
 from tests.notes.keep_archives import TAKEOUT, zip_of
 from tests.waiting import wait_until
 
 from ..accessibility import violations
-from ..conftest import PICTURES, Watch
+from ..conftest import PICTURES, Browse, Watch
 from ..test_landing import overflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
-Browse = Callable[..., Page]
-
-
-@pytest.fixture
-def ada(transactional_db: None) -> User:
-    return UserFactory(username="ada")
-
-
-@pytest.fixture
-def bob(transactional_db: None) -> User:
-    return UserFactory(username="bob")
 
 
 def card(page: Page, title: str) -> Locator:

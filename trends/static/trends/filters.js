@@ -28,10 +28,10 @@ function menu(facet, { choices, isPartial, toggle, clear }) {
   let selected = [];
   let found = []; // macrotrends of a search
   let timer;
-  const groups = new Loader(
+  const loader = new Loader(
     () => atrium.get("/trends/radar/", { query: { search: search.value.trim() } }),
-    (answer) => {
-      found = answer.groups.map((group) => group.macrotrend);
+    ({ groups }) => {
+      found = groups.map((group) => group.macrotrend);
       fill();
     },
   );
@@ -66,7 +66,7 @@ function menu(facet, { choices, isPartial, toggle, clear }) {
     fill();
     clearTimeout(timer);
     if (facet !== MACROTREND || !isPartial(facet) || search.value.trim().length < 3) return;
-    timer = setTimeout(() => groups.run().catch(() => {}), PAUSE);
+    timer = setTimeout(() => loader.run().catch(() => {}), PAUSE);
   });
   box.addEventListener("beforetoggle", ({ newState }) => {
     if (newState !== "open") return;
