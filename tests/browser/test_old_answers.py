@@ -93,6 +93,21 @@ def test_messages_that_were_read_meanwhile(browse: Browse, events: Popen, ada: U
     expect(page.locator("#unread")).to_be_hidden()
 
 
+def test_messages_that_were_read_meanwhile_by_another_tab(browse: Browse, events: Popen, ada: User, bob: User) -> None:
+    message = sending.send_message(sender=bob, body="Hello", usercodes=[ada.usercode])
+    first = browse("/trends/", user=ada)
+    expect(first.locator("#unread")).to_be_visible()
+    second = first.context.new_page()
+    old = OldAnswer(second, "**/api/v1/messages/unread/")
+    second.goto("/trends/")
+    old.wait()
+    receipts.mark_message_read(reader=ada, message=message)
+    expect(first.locator("#unread")).to_be_hidden()
+    old.arrive()
+    expect(second.locator("#unread")).to_be_hidden()
+    expect(first.locator("#unread")).to_be_hidden()
+
+
 def test_a_message_of_mine_that_was_read_meanwhile(browse: Browse, events: Popen, ada: User, bob: User) -> None:
     message = sending.send_message(sender=ada, body="Hello", usercodes=[bob.usercode])
     first = browse(f"/messager/#{bob.usercode}", user=ada)

@@ -137,9 +137,7 @@ function loadSoon(...names) {
 for (const kind of ["message", "edited", "read", "deleted", "unread"]) live.addEventListener(kind, () => loadSoon("messages"));
 live.addEventListener("note", () => loadSoon("pinned", "reminders"));
 live.addEventListener("upload", () => loadSoon("uploads"));
-// The first "resync" comes with the start of the stream, when this page has just loaded.
-const since = Date.now();
-live.addEventListener("resync", () => Date.now() - since > 5000 && loadSoon(...Object.keys(sections)));
+live.addEventListener("resync", () => loadSoon(...Object.keys(sections)));
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && loadSoon(...Object.keys(sections)));
 
 for (const name of Object.keys(sections)) load(name);

@@ -6,8 +6,17 @@ const POLL = 60000; // where the server has no event stream
 const badge = document.getElementById("unread");
 let asked = false;
 
-// Show the number here and in the other tabs. The chat calls it, because it knows the number first.
+const loader = new Loader(() => atrium.get("/messages/unread/"), ({ total }) => show(total));
+const refresh = () => loader.run().catch(() => {}); // the next event tries again; pages show that the connection is lost
+
+// Show the number that the chat of this tab has loaded.
 export function showUnread(total) {
+  loader.changed();
+  show(total);
+}
+
+// Show the number here and in the other tabs.
+function show(total) {
   draw(total);
   live.share("unread", { total });
 }
@@ -17,9 +26,6 @@ function draw(total) {
   badge.hidden = !total;
   badge.firstChild.textContent = total > 99 ? "99+" : String(total);
 }
-
-const loader = new Loader(() => atrium.get("/messages/unread/"), ({ total }) => showUnread(total));
-const refresh = () => loader.run().catch(() => {}); // the next event tries again; pages show that the connection is lost
 
 // Several events arrive together; and one tab asks for all of them.
 function refreshSoon() {
@@ -33,7 +39,10 @@ function refreshSoon() {
 
 export function watchUnread() {
   for (const kind of ["message", "read", "deleted", "resync"]) live.addEventListener(kind, refreshSoon);
-  live.addEventListener("unread", ({ detail }) => draw(detail.total));
+  live.addEventListener("unread", ({ detail }) => {
+    loader.changed();
+    draw(detail.total);
+  });
   if (!live.isAvailable) setInterval(() => document.visibilityState === "visible" && refresh(), POLL);
   refresh();
 }

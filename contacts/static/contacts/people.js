@@ -281,7 +281,6 @@ addEventListener("popstate", () => {
 // --- Changes --------------------------------------------------------------------------------------------------------
 
 let timer = 0;
-const since = Date.now();
 function reloadSoon(wait = 1000) {
   timer ||= setTimeout(() => {
     timer = 0;
@@ -289,7 +288,7 @@ function reloadSoon(wait = 1000) {
   }, wait);
 }
 live.addEventListener("upload", () => reloadSoon());
-live.addEventListener("resync", () => Date.now() - since > 5000 && reloadSoon());
+live.addEventListener("resync", () => reloadSoon());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && reloadSoon(0));
 
 takeEarly();
