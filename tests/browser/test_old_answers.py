@@ -8,6 +8,7 @@ from django.utils import timezone
 from playwright.sync_api import APIResponse, Page, Route, expect
 
 from accounts.models import Block, User
+from config.realtime.events import publish
 from contacts.models import FileMetadata
 from contacts.services.contacts import delete_waiting_rows
 from contacts.services.notifications import notify_owner
@@ -20,6 +21,7 @@ from tests.waiting import wait_until
 from trends.models import Trend
 
 from .conftest import Browse
+from .messager.steps import online
 from .test_contacts import make_people, make_waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -120,6 +122,18 @@ def test_a_message_of_mine_that_was_read_meanwhile(browse: Browse, events: Popen
     old.arrive()
     expect(second.get_by_role("log").get_by_text("Hello")).to_be_visible()
     expect(second.get_by_role("log").get_by_text("Read")).to_be_visible()
+
+
+def test_a_person_who_came_online_meanwhile(browse: Browse, events: Popen, ada: User, bob: User) -> None:
+    page = browse("/messager/", user=ada)
+    expect(page.get_by_text("Nobody else is online.")).to_be_visible()
+    old = OldAnswer(page, "**/api/v1/presence/")
+    publish([ada.pk], "presence", {"online": [], "offline": [], "refresh": True})
+    old.wait()
+    browse("/messager/", user=bob)
+    expect(online(page, "bob")).to_be_visible()
+    old.arrive()
+    expect(online(page, "bob")).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["/contacts/uploads/", "/contacts/uploads/{id}/"])

@@ -23,6 +23,8 @@ export class Store extends EventTarget {
   #deletedIds = new Set();
   #edits = new Map(); // a message's id -> its last known { body, edited_at }
   #readMeanwhile = new Set(); // for each page of messages that is being loaded, the events that arrive meanwhile
+  #presenceEvents = []; // those that arrived while a heartbeat was under way
+  #presenceLoader = new Loader(() => this.#postHeartbeat(), (answer) => this.#setOnline(answer));
   #unreadLoader = new Loader(() => atrium.get("/messages/unread/"), (unread) => this.#setUnread(unread));
 
   constructor(me) {
@@ -422,21 +424,35 @@ export class Store extends EventTarget {
 
   // --- Presence -----------------------------------------------------------------------------------------------------
 
-  async heartbeat() {
-    const { online } = await atrium.post("/presence/", { maxRetries: 0 });
+  heartbeat() {
+    return this.#presenceLoader.run();
+  }
+
+  #postHeartbeat() {
+    this.#presenceEvents = [];
+    return atrium.post("/presence/", { maxRetries: 0 });
+  }
+
+  #setOnline({ online }) {
     this.online = new Map(online.map((each) => [each.usercode, this.addPerson(each)]));
+    for (const event of this.#presenceEvents) this.#changeOnline(event); // they may be newer than the answer
     this.changed("presence");
   }
 
-  applyPresence({ online, offline, refresh }) {
-    if (refresh) {
+  applyPresence(event) {
+    if (event.refresh) {
       // Many people came or left at once. A random delay spreads the requests of all clients.
       setTimeout(() => this.heartbeat().catch(() => {}), Math.random() * 5000);
       return;
     }
+    if (this.#presenceLoader.isRunning) this.#presenceEvents.push(event);
+    this.#changeOnline(event);
+    this.changed("presence");
+  }
+
+  #changeOnline({ online, offline }) {
     for (const person of online) this.online.set(person.usercode, this.addPerson(person));
     for (const code of offline) this.online.delete(code);
-    this.changed("presence");
   }
 
   get others() {
