@@ -21,6 +21,7 @@ const count = (notes) => (notes.length === 1 ? "Note" : `${notes.length} notes`)
 
 export class Actions {
   #held = new Map(); // what waits: function -> timer
+  #changes = new Set(); // promises of the changes that are under way
 
   constructor(store, drafts) {
     this.store = store;
@@ -51,11 +52,15 @@ export class Actions {
     await Promise.all(mine.map((note) => this.drafts.find(note.id)?.flush()));
     const fields = FIELDS[name] ?? { trashed_at: name === "trash" ? new Date().toISOString() : null };
     for (const note of before) this.store.put({ ...note, ...fields });
+    const change = this.#bulk(name, mine).then((changed) => changed.forEach((note) => this.store.put(note)));
+    this.#changes.add(change);
     try {
-      for (const note of await this.#bulk(name, mine)) this.store.put(note);
+      await change;
     } catch (error) {
       for (const note of before) this.store.put(note);
       return toast(`Not ${DONE[name]}: ${error.message}`, "warn");
+    } finally {
+      this.#changes.delete(change);
     }
     this.#changed(mine);
     if (!isUndo) this.#undoable(`${count(mine)} ${DONE[name]}.`, () => this.#undo(name, before));
@@ -138,6 +143,7 @@ export class Actions {
 
   // What is moved to the trash after this stays there, also from another device.
   async #emptyTrash() {
+    await Promise.allSettled(this.#changes); // until then the page does not know when the notes were moved
     await this.store.rest();
     const isMine = (note) => note.trashed_at && note.role === "owner";
     const mine = [...this.store.notes.values()].filter(isMine);

@@ -22,6 +22,7 @@ from tests.waiting import wait_until
 from ..accessibility import violations
 from ..conftest import PICTURES, Browse, Watch
 from ..test_landing import overflow
+from ..test_old_answers import OldAnswer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -243,7 +244,25 @@ class TestOneUser:
         page.get_by_role("button", name="Undo").last.click()
         wait_until(lambda: trashed.count() == 80, what="80 notes in the trash")
         page.get_by_role("button", name="Empty trash").click()
+        expect(page.get_by_text("Trash emptied.").last).to_be_visible()
         page.goto("/account/")  # the page is left: deleted at once
+        wait_until(lambda: not Note.objects.exists(), what="an empty trash")
+
+    def test_empty_trash_includes_a_note_whose_move_to_the_trash_is_not_confirmed_yet(
+        self, browse: Browse, ada: User
+    ) -> None:
+        trash_notes(by=ada, note_ids=[make_note(ada, title="Late").pk])
+        page = browse("/notes/?view=trash", user=ada)
+        card(page, "Late").get_by_role("link").focus()
+        page.keyboard.press("#")
+        wait_until(lambda: not Membership.objects.filter(trashed=True).exists(), what="a restored note")
+        old = OldAnswer(page, "**/api/v1/notes/bulk/")
+        page.get_by_role("button", name="Undo").click()
+        old.wait()
+        page.get_by_role("button", name="Empty trash").click()
+        old.arrive()
+        expect(page.get_by_text("Trash emptied.")).to_be_visible()
+        page.goto("/account/")
         wait_until(lambda: not Note.objects.exists(), what="an empty trash")
 
 
