@@ -19,6 +19,7 @@ from tests.trends.factories import TrendFactory
 
 from .accessibility import violations
 from .test_landing import overflow
+from .test_search_fields import hold
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,6 +57,12 @@ def sign_in(page: Page) -> None:
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
+def sign_out(page: Page) -> None:
+    page.get_by_role("button", name="Account menu").click()
+    page.locator("#account-menu").get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("link", name="Sign in").first).to_be_visible()
+
+
 def test_a_visitor_signs_in_and_comes_back_also_after_the_session_has_ended(
     browse: Callable[..., Page], watch: Any, events: Any, ada: User
 ) -> None:
@@ -67,11 +74,24 @@ def test_a_visitor_signs_in_and_comes_back_also_after_the_session_has_ended(
     page.goto("/contacts/?search=ana")
     other = page.context.new_page()
     other.goto("/account/")
-    other.get_by_role("button", name="Account menu").click()
-    other.locator("#account-menu").get_by_role("button", name="Sign out").click()
+    sign_out(other)
     page.get_by_text("You are signed out.").locator("..").get_by_role("button", name="Sign in").click()
     sign_in(page)
     expect(page).to_have_url(re.compile(r"/contacts/\?search=ana$"))
+
+
+def test_a_page_whose_stream_is_not_open_yet_says_that_its_session_has_ended(
+    browse: Callable[..., Page], watch: Any, events: Any, ada: User
+) -> None:
+    watch.allow("status of 401|ERR_")
+    page = browse(None, user=ada)
+    open_stream = hold(page, "**/api/v1/events/**")
+    page.goto("/trends/")
+    other = page.context.new_page()
+    other.goto("/account/")
+    sign_out(other)
+    open_stream()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
 
 
 def background(page: Page) -> int:

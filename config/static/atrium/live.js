@@ -2,7 +2,7 @@
 //
 //   live.addEventListener("note", ({ detail }) => …);     kinds: message, edited, deleted, read, presence, note, upload
 //   live.addEventListener("resync", () => …);             events may be missing: load again (also when the stream starts)
-//   live.addEventListener("open", () => …);               events arrive from now on; also "closed" and "retrying"
+//   live.addEventListener("open", () => …);               events arrive from now on; "retrying": they do not
 //   live.open                                             whether events arrive now
 //   live.share("unread", { total: 3 });                   send an event of the pages to the other tabs
 //
@@ -161,11 +161,8 @@ class Live extends EventTarget {
   #closed() {
     this.#source?.close();
     this.#source = null;
+    this.open = false;
     clearTimeout(this.#openTimer);
-    if (this.open) {
-      this.open = false;
-      this.#tell("closed");
-    }
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.retry(), this.#wait * (0.75 + Math.random() / 2));
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);

@@ -12,7 +12,8 @@ live.addEventListener("open", async () => {
   if (opened && (await whoIsSignedIn()) !== user) return leave();
   opened = true;
 });
-live.addEventListener("closed", () => setTimeout(whoIsSignedIn, 1000)); // the session may have ended
+// The session may have ended, also before the stream was opened for the first time.
+live.addEventListener("retrying", () => live.isAvailable && setTimeout(whoIsSignedIn, 1000));
 atrium.onSessionChange((session) => session || signedOut());
 live.start();
 watchUnread();
@@ -31,7 +32,7 @@ async function finishActions() {
 
 async function whoIsSignedIn() {
   try {
-    return (await atrium.get("/auth/profile/")).usercode;
+    return (await atrium.get("/auth/profile/", { maxRetries: 0 })).usercode;
   } catch {
     return undefined; // unknown: offline, or signed out, which onSessionChange reports
   }
