@@ -8,6 +8,7 @@ expected error. Screenshots of failed tests are stored in ``reports/browser``.
 
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -169,6 +170,13 @@ def browse(request: pytest.FixtureRequest, browser: Browser, site: str, watch: W
             name = re.sub(r"\W+", "-", request.node.name)
             page.screenshot(path=PICTURES / f"{name}-{number}.png")
         page.context.close()
+    # A request that is still handled could lock rows that the next fixture deletes, or write rows of the next test.
+    wait_until(lambda: not _open_connections(), what="the end of all requests")
+
+
+def _open_connections() -> list[threading.Thread]:
+    """The threads of the live server, one for each connection."""
+    return [thread for thread in threading.enumerate() if "process_request_thread" in thread.name]
 
 
 @pytest.fixture
