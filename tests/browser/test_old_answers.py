@@ -82,6 +82,25 @@ def test_a_person_who_was_unblocked_meanwhile(browse: Browse, events: Popen, ada
     assert not Block.objects.exists()
 
 
+def test_a_person_who_is_unblocked_before_the_block_is_answered(
+    browse: Browse, events: Popen, ada: User, bob: User
+) -> None:
+    page = browse(None, user=ada)
+    page.clock.install()
+    page.goto(f"/messager/#{bob.usercode}")
+    block, unblock = (page.get_by_role("button", name=name, exact=True) for name in ("Block", "Unblock"))
+    block.click()
+    page.get_by_role("button", name="Undo blocking").wait_for()
+    old = OldAnswer(page, "**/api/v1/blocks/*/")
+    page.clock.fast_forward(7000)
+    old.wait()
+    unblock.click()
+    old.arrive()
+    expect(block).to_be_visible()
+    expect(page.get_by_text("You unblocked bob.")).to_be_visible()
+    assert not Block.objects.exists()
+
+
 def test_messages_that_were_read_meanwhile(browse: Browse, events: Popen, ada: User, bob: User) -> None:
     message = sending.send_message(sender=bob, body="Hello", usercodes=[ada.usercode])
     page = browse(None, user=ada)

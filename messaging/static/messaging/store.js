@@ -495,6 +495,8 @@ export class Store extends EventTarget {
   }
 
   async unblock(code) {
+    await this.actions.settled("block", code);
+    this.actions.undo("block", code); // its answer was lost, and it would be sent again
     await atrium.delete("/blocks/{usercode}/", { path: { usercode: code } });
     this.#blocksLoader.changed();
     this.blocked.delete(code);

@@ -116,7 +116,7 @@ export class ThreadView {
     $("thread-about").textContent = everyone
       ? `Reaches everybody who is online when you send it (now ${count === 1 ? "1 person" : `${count} people`}).`
       : `${online ? "Online" : "Offline. They will see it later."} · ${this.code}`;
-    const blocked = this.store.blocked.has(this.code) || Boolean(this.store.actions.get("block", this.code));
+    const blocked = this.#isBlocked();
     this.#drawBlocking(person, everyone || self);
     $("block-label").textContent = blocked ? "Unblock" : "Block";
     $("body-label").textContent = everyone ? "Your message to everyone online" : `Your message to ${person.username}`;
@@ -512,11 +512,14 @@ export class ThreadView {
     return 0;
   }
 
+  #isBlocked() {
+    return this.store.blocked.has(this.code) || Boolean(this.store.actions.get("block", this.code));
+  }
+
   async #toggleBlock() {
     const { code } = this;
     const { username } = this.store.people.get(code);
-    if (this.store.actions.get("block", code)) return; // it is being sent
-    if (!this.store.blocked.has(code)) {
+    if (!this.#isBlocked()) {
       this.store.block(code);
       announce(`You blocked ${username}. You can undo it for 7 seconds.`);
       return;

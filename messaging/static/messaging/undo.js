@@ -24,7 +24,7 @@ const CALLS = {
 };
 const FAILURES = { delete: () => "Not deleted", block: (name) => `${name} is not blocked` };
 
-// An action is { kind, target, name, due, id, state }. Its state is "held" while it can be undone, "waiting" while there is
+// An action is { kind, target, name, due, id, state, request }. Its state is "held" while it can be undone, "waiting" while there is
 // no connection (it can be undone too), and "sending". The events "changed", "done" and "failed" carry the action.
 class UndoableActions extends EventTarget {
   #actions = new Map();
@@ -57,6 +57,11 @@ class UndoableActions extends EventTarget {
     if (!action || action.state === "sending") return;
     this.#remove(action);
     this.#emit("changed", action);
+  }
+
+  // Wait for the answer to an action that is being sent, whatever it is.
+  async settled(kind, target) {
+    await this.get(kind, target)?.request?.catch(() => {});
   }
 
   #sendAll(options) {
@@ -94,8 +99,9 @@ class UndoableActions extends EventTarget {
     if (action.kind === "block" && Date.now() - action.due > KEY_AGE) return this.#fail(action, new Error("The browser was closed before it was sent."));
     action.state = "sending";
     this.#emit("changed", action);
+    action.request = CALLS[action.kind](action.target, action.id, { maxRetries: 0, ...options });
     try {
-      await CALLS[action.kind](action.target, action.id, { maxRetries: 0, ...options });
+      await action.request;
     } catch (error) {
       if (this.get(action.kind, action.target) !== action) return;
       const isTemporary = error instanceof NetworkError || error.status >= 500 || [401, 429].includes(error.status);
