@@ -179,6 +179,12 @@ def _open_connections() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if "process_request_thread" in thread.name]
 
 
+def wait_for_stream(page: Page) -> None:
+    """Wait until the page receives events."""
+    script = "import('/static/atrium/live.js').then(({ live }) => live.open)"
+    wait_until(lambda: page.evaluate(script), what="an open event stream")
+
+
 @pytest.fixture
 def ada(transactional_db: None) -> User:
     return UserFactory(username="ada")

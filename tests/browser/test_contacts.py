@@ -16,7 +16,7 @@ from tests.factories import UserFactory
 from tests.waiting import wait_until
 
 from .accessibility import violations
-from .conftest import PICTURES
+from .conftest import PICTURES, wait_for_stream
 from .test_landing import overflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -240,6 +240,7 @@ class TestUpload:
         choose_file(page, "\n".join(["Name,Phone Number,Email Address", *lines]))
         page.get_by_role("button", name="Import 2,500 rows").click()
         expect(page.get_by_text("Waiting for a worker")).to_be_visible()
+        wait_for_stream(page)
         states = page.evaluate_handle(RECORD)
         import_due(chunk_rows=500)
         expect(page.get_by_text("Done", exact=True)).to_be_visible()

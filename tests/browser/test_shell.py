@@ -18,6 +18,7 @@ from tests.notes.factories import make_note
 from tests.trends.factories import TrendFactory
 
 from .accessibility import violations
+from .conftest import wait_for_stream
 from .test_landing import overflow
 from .test_search_fields import hold
 
@@ -174,6 +175,7 @@ class TestLiveEvents:
         second = context.new_page()
         for page in (first, second):
             page.goto("/trends/")
+            wait_for_stream(page)
         return first, second, streams
 
     def test_two_tabs_share_one_stream_and_the_second_takes_over(

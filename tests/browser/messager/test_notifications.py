@@ -10,7 +10,7 @@ from accounts.models import User
 from messaging.services.deletion import delete_message
 from tests.waiting import wait_until
 
-from ..conftest import Browse
+from ..conftest import Browse, wait_for_stream
 from .steps import conversation, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,7 +70,7 @@ def test_notifications_are_off_until_a_click_and_only_for_tabs_that_nobody_sees(
     other = page.context.new_page()
     other.goto("/messager/")
     expect(conversation(other, "bob")).to_be_visible()
-    wait_until(lambda: other.evaluate("import('/static/atrium/live.js').then(({ live }) => live.open)"))
+    wait_for_stream(other)
     send(bob, ada, "visible in another tab")
     for each in (other, page):
         expect(conversation(each, "bob")).to_contain_text("visible in another tab")
