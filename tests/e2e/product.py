@@ -87,7 +87,7 @@ class Product:
             return
         self.process.send_signal(signal.SIGINT)
         self.process.wait(20)
-        wait_until(lambda: not self.processes(), timeout=10, what="no process left")
+        wait_until(lambda: not self.processes(), what="no process left")
         self.process = None
 
     def kill(self) -> None:
@@ -118,7 +118,7 @@ class Product:
 
     def link_in_mail_to(self, address: str, kind: str) -> str:
         """Return the code in the newest ``/v/`` or ``/r/`` link mailed to ``address``."""
-        mail = wait_until(lambda: self.mails_to(address), timeout=20, what=f"a mail to {address}")[-1]
+        mail = wait_until(lambda: self.mails_to(address), what=f"a mail to {address}")[-1]
         text = mail.get_body(("plain",))
         assert text is not None
         found = re.search(rf"/{kind}/([\w-]+)/", text.get_content())

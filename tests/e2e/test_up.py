@@ -70,9 +70,9 @@ def test_a_new_user_walks_through_all_five_domains_and_nothing_is_lost_when_ever
         seen = product.request("GET", f"contacts/uploads/{upload['id']}/", status=200).json()
         return seen if seen["status"] == "completed" else None
 
-    result = wait_until(uploaded, timeout=30, what="a completed upload")
+    result = wait_until(uploaded, what="a completed upload")
     assert (result["accepted"], result["deferred"], result["rejected"]) == (990, 10, 0)
-    wait_until(lambda: count(product, "contacts/") == 1000, timeout=40, what="all 1,000 contacts")
+    wait_until(lambda: count(product, "contacts/") == 1000, what="all 1,000 contacts")
     assert count(product, "contacts/unprocessed/") == 0
 
     inbox = product.home / "trends" / "inbox"

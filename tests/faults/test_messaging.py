@@ -272,7 +272,7 @@ def test_streams_catch_up_after_redis_and_the_events_process_are_killed(stack: S
 
     # The events process dies. What was sent in the meantime arrives after reconnecting.
     stack.kill(events)
-    assert stream.ended.wait(10)
+    assert stream.ended.wait(60)
     ada.send("two", recipients=[bob.usercode])
     stack.start("events")
     wait_until(lambda: listening(bob), what="a stream after the restart")
@@ -282,7 +282,7 @@ def test_streams_catch_up_after_redis_and_the_events_process_are_killed(stack: S
     # Redis dies. The stream ends, and the next one starts with resync or delivers the message.
     stack.servers.kill("valkey")
     ada.send("three", recipients=[bob.usercode])
-    assert stream.ended.wait(15)
+    assert stream.ended.wait(60)
     assert bob.ask("GET", "events/", allow_redirects=False).status_code == 503
     stack.servers.restart("valkey")
     wait_until(lambda: listening(bob), what="a stream after Redis is back")

@@ -110,6 +110,6 @@ def test_notes_work_without_redis_and_are_503_without_postgres(build_stack: Any)
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) > 0
     stack.servers.restart("postgres")
-    wait_until(lambda: ada("GET", "notes/").status_code == 200, timeout=10, what="notes readable again")
+    wait_until(lambda: ada("GET", "notes/").status_code == 200, what="notes readable again")
     assert ada("PATCH", f"notes/{note['id']}/", json={"title": "three"}).json()["version"] == 13
     assert len(ada("GET", "notes/?state=all").json()["results"]) == 11

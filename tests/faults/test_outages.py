@@ -59,19 +59,17 @@ def test_a_worker_survives_a_kill_of_redis_and_no_mail_is_lost(build_stack: Call
     assert time.monotonic() - started < 5, "requests do not wait for Redis"
     assert requests.get(f"{stack.url}/readyz/", timeout=10).status_code == 503
     for role in ("worker", "beat"):
-        wait_until(
-            lambda role=role: "Connection" in stack.log(role), timeout=30, what=f"the outage in the log of {role}"
-        )
+        wait_until(lambda role=role: "Connection" in stack.log(role), what=f"the outage in the log of {role}")
     stack.servers.restart("valkey")
 
     wait_until(lambda: {m["To"] for m in smtp.messages} == set(people), timeout=60, what="every mail")
     assert worker.poll() is None, "the worker exited"
     assert beat.poll() is None, "beat exited"
     assert len(smtp.messages) == len(people), "each mail once"
-    wait_until(stack.ready, timeout=30)
+    wait_until(stack.ready)
     assert "Traceback" not in stack.log("worker")
     # Beat does not contact the broker for a few seconds after a failure.
-    wait_until(lambda: "outage_over" in stack.log("beat"), timeout=30, what="the recovery in the log of beat")
+    wait_until(lambda: "outage_over" in stack.log("beat"), what="the recovery in the log of beat")
     beat_lines = stack.log("beat").splitlines()
     assert [line for line in beat_lines if not LOG_LINE.match(line)] == [], "each event is one line"
     assert [line.count("part=broker") for line in beat_lines if "outage" in line] == [1, 1], (
@@ -112,7 +110,7 @@ def test_without_postgres_requests_get_503_and_recover_within_ten_seconds_of_its
     login = requests.post(f"{stack.url}/api/v1/auth/login/", json={"email": "a@b.org", "password": "x"}, timeout=20)
     assert (login.status_code, login.json()["errors"][0]["code"]) == (503, "service_unavailable")
     assert requests.get(f"{stack.url}/healthz/", timeout=20).status_code == 200
-    wait_until(lambda: "part=postgres" in stack.log("beat"), timeout=30, what="the outage in the log of beat")
+    wait_until(lambda: "part=postgres" in stack.log("beat"), what="the outage in the log of beat")
     for role in ("web", "worker", "beat"):
         assert "Traceback" not in stack.log(role)
     stack.servers.restart("postgres")
@@ -120,7 +118,7 @@ def test_without_postgres_requests_get_503_and_recover_within_ten_seconds_of_its
     wait_until(stack.ready, timeout=10, what="readiness after the return of Postgres")
     assert requests.get(f"{stack.url}/api/v1/trends/", timeout=10).status_code == 200
     assert time.monotonic() - returned < 10
-    wait_until(lambda: "outage_over" in stack.log("beat"), timeout=30, what="the recovery in the log of beat")
+    wait_until(lambda: "outage_over" in stack.log("beat"), what="the recovery in the log of beat")
     assert stack.log("beat").count("part=postgres") == 2, "one line for the outage, one for the recovery"
 
 
@@ -152,10 +150,10 @@ def test_a_redis_that_refuses_writes_is_handled_as_an_outage(stack: Stack) -> No
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert requests.get(f"{stack.url}/api/v1/notes/", headers=signed_in, timeout=30).status_code == 200
     assert requests.get(f"{stack.url}/readyz/", timeout=30).json()["checks"]["redis"] == "down"
-    wait_until(lambda: "part=broker" in stack.log("beat"), timeout=30, what="the outage in the log of beat")
+    wait_until(lambda: "part=broker" in stack.log("beat"), what="the outage in the log of beat")
     stack.redis().config_set("min-replicas-to-write", 0)
     assert requests.post(f"{stack.url}/api/v1/presence/", headers=signed_in, timeout=30).status_code == 200
-    wait_until(lambda: "outage_over" in stack.log("beat"), timeout=30, what="the recovery in the log of beat")
+    wait_until(lambda: "outage_over" in stack.log("beat"), what="the recovery in the log of beat")
     assert "Traceback" not in stack.log("web") + stack.log("beat")
 
 
@@ -196,7 +194,7 @@ def test_a_message_delivered_twice_is_processed_once(build_stack: Callable[..., 
     stack.start("worker")
     wait_until(lambda: {m["To"] for m in smtp.messages} == set(people), timeout=60)
     queue = stack.redis().__class__.from_url(stack.servers.broker_url)
-    wait_until(lambda: queue.llen("mail") == 0 and not queue.hlen("unacked"), timeout=30, what="an empty queue")
+    wait_until(lambda: queue.llen("mail") == 0 and not queue.hlen("unacked"), what="an empty queue")
     assert len(smtp.messages) == len(people)
 
 

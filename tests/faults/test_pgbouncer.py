@@ -57,9 +57,9 @@ def test_all_processes_share_a_pool_and_recover_when_it_dies_and_returns(
                 ask_for_resets(stack, addresses[turn * 10 : turn * 10 + 10])
                 uploader.send_random(3_000, chance)
                 pool.kill()
-                wait_until(lambda: not stack.ready(), timeout=30, what="a site without its pool")
+                wait_until(lambda: not stack.ready(), what="a site without its pool")
                 pool.start()
-                wait_until(stack.ready, timeout=30, what="readiness after the return of the pool")
+                wait_until(stack.ready, what="readiness after the return of the pool")
 
         acknowledged = write_during(people, disturb)
         wait_until(lambda: {m["To"] for m in smtp.messages} == set(addresses), timeout=120, what="every mail")
@@ -82,9 +82,9 @@ def test_all_processes_share_a_pool_and_recover_when_it_dies_and_returns(
         connections = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
         assert stack.sql(f"SELECT count(*) {connections}")[0][0] <= SIZE
         wait_until(
-            lambda: not stack.sql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"), timeout=30,
+            lambda: not stack.sql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"),
             what="connections without a lock of a session",
-        )  # fmt: skip
+        )
         for role, process in processes.items():
             assert process.poll() is None, f"{role} exited"
             assert "Traceback" not in stack.log(role), f"a traceback in the log of {role}"

@@ -38,8 +38,8 @@ def kill_and_wait(product: Product, name: str, which: Callable[[], list[psutil.P
     victim = which()[0]
     position = len(log(product))
     victim.kill()
-    wait_until(lambda: f"{name} ended unexpectedly" in log(product)[position:], timeout=30)
-    wait_until(lambda: which() and victim not in which(), timeout=30, what=f"a new {name}")
+    wait_until(lambda: f"{name} ended unexpectedly" in log(product)[position:])
+    wait_until(lambda: which() and victim not in which(), what=f"a new {name}")
     wait_until(product.ready_or_ended, timeout=60, what="a product that is ready again")
 
 
@@ -58,7 +58,7 @@ def test_killed_processes_are_restarted_and_all_end_with_up(product: Product) ->
     before = {process.pid for process in orphans.find(product.home)}
     (supervisor,) = called(product, "config.ops.launcher.supervision")
     supervisor.kill()
-    wait_until(lambda: "The supervisor was killed" in log(product), timeout=30)
+    wait_until(lambda: "The supervisor was killed" in log(product))
     wait_until(lambda: log(product).count("Atrium is ready") == 2, timeout=120, what="a second start")
     assert not before & {process.pid for process in orphans.find(product.home)}
 

@@ -171,7 +171,7 @@ def test_worker_and_beat_mail_a_reminder_within_a_minute(
     start_process("-m", "celery", "-A", "config", "beat", **mail)
     wait_until(lambda: smtp.to(user.email), timeout=75, what="the mail")
     assert timedelta(0) <= timezone.now() - at < timedelta(seconds=60)
-    wait_until(lambda: not Reminder.objects.exists(), timeout=5, what="the reminder deleted")
+    wait_until(lambda: not Reminder.objects.exists(), what="the reminder deleted")
     # The worker stores the result shortly after the server has the mail.
-    wait_until(lambda: OutgoingMail.objects.exclude(done_at=None).exists(), timeout=5, what="the mail done")
+    wait_until(lambda: OutgoingMail.objects.exclude(done_at=None).exists(), what="the mail done")
     assert OutgoingMail.objects.count() == 1

@@ -160,5 +160,5 @@ def test_a_broadcast_read_before_its_receipts_exist_does_not_stay_unread(
     conversation(page, "Everyone online").click()
     expect(log(page)).to_contain_text("Already here")
     assert broadcasts.fan_out_broadcasts() == 1
-    wait_until(lambda: MessageRecipient.objects.filter(recipient=bob, read_at__isnull=False).exists(), timeout=10)
+    wait_until(lambda: MessageRecipient.objects.filter(recipient=bob, read_at__isnull=False).exists())
     expect(conversation(page, "Everyone online")).not_to_contain_text("unread")
