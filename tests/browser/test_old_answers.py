@@ -5,7 +5,7 @@ from subprocess import Popen
 import pytest
 from django.db import transaction
 from django.utils import timezone
-from playwright.sync_api import APIResponse, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from accounts.models import Block, User
 from config.realtime.events import publish
@@ -17,46 +17,14 @@ from notes.models import Note
 from notes.services.labels import create_label
 from tests.notes.factories import make_note
 from tests.trends.factories import TrendFactory
-from tests.waiting import wait_until
 from trends.models import Trend
 
 from .conftest import Browse
+from .held import OldAnswer
 from .messager.steps import online
 from .test_contacts import make_people, make_waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class OldAnswer:
-    """Holds the answer to the next request that fits a pattern. Later requests are answered at once."""
-
-    def __init__(self, page: Page, pattern: str) -> None:
-        self.page = page
-        self.held: list[tuple[Route, APIResponse]] = []
-        page.route(pattern, self._hold)
-
-    def _hold(self, route: Route) -> None:
-        if self.held:
-            route.continue_()
-        else:
-            self.held.append((route, route.fetch()))
-
-    def wait(self) -> None:
-        """Wait until the server has sent the answer."""
-        wait_until(lambda: self.page.evaluate("true") and self.held, what="the answer that is held")
-
-    def arrive(self) -> None:
-        """Let the page handle what it has asked for since, and then the old answer."""
-        handled(self.page)
-        route, answer = self.held[0]
-        route.fulfill(response=answer)
-        handled(self.page)
-
-
-def handled(page: Page) -> None:
-    """Wait until the page has had time for the answers that were under way."""
-    for _ in range(3):
-        page.evaluate("fetch('/healthz/').then((response) => response.text())")
 
 
 def look_again(page: Page) -> None:
@@ -65,13 +33,22 @@ def look_again(page: Page) -> None:
     page.clock.pause_at(page.evaluate("Date.now() / 1000 + 1"))
 
 
-def test_a_person_who_was_unblocked_meanwhile(browse: Browse, events: Popen, ada: User, bob: User) -> None:
+def block_bob(browse: Browse, ada: User, bob: User) -> tuple[Page, Locator, Locator]:
+    """Let ada block bob; the block is sent after seven seconds of the page's clock.
+
+    Returns the page and its buttons Block and Unblock.
+    """
     page = browse(None, user=ada)
     page.clock.install()
     page.goto(f"/messager/#{bob.usercode}")
     block, unblock = (page.get_by_role("button", name=name, exact=True) for name in ("Block", "Unblock"))
     block.click()
     page.get_by_role("button", name="Undo blocking").wait_for()
+    return page, block, unblock
+
+
+def test_a_person_who_was_unblocked_meanwhile(browse: Browse, events: Popen, ada: User, bob: User) -> None:
+    page, block, unblock = block_bob(browse, ada, bob)
     old = OldAnswer(page, "**/api/v1/blocks/")
     page.clock.fast_forward(7000)
     old.wait()
@@ -85,12 +62,7 @@ def test_a_person_who_was_unblocked_meanwhile(browse: Browse, events: Popen, ada
 def test_a_person_who_is_unblocked_before_the_block_is_answered(
     browse: Browse, events: Popen, ada: User, bob: User
 ) -> None:
-    page = browse(None, user=ada)
-    page.clock.install()
-    page.goto(f"/messager/#{bob.usercode}")
-    block, unblock = (page.get_by_role("button", name=name, exact=True) for name in ("Block", "Unblock"))
-    block.click()
-    page.get_by_role("button", name="Undo blocking").wait_for()
+    page, block, unblock = block_bob(browse, ada, bob)
     old = OldAnswer(page, "**/api/v1/blocks/*/")
     page.clock.fast_forward(7000)
     old.wait()

@@ -1,17 +1,16 @@
 """What is typed into the search field of a page is searched for, whatever is loaded meanwhile."""
 
 import re
-from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from tests.factories import UserFactory
-from tests.waiting import wait_until
 
 from .conftest import Browse
+from .held import hold
 from .test_contacts import make_people
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,20 +38,6 @@ def ada(transactional_db: None) -> User:
     ada = UserFactory(username="ada")
     make_people(ada, 1)  # without contacts their page has no search field
     return ada
-
-
-def hold(page: Page, pattern: str) -> Callable[[], None]:
-    """Hold requests back, and return how to let them go; waits for the first one."""
-    held: list[Route] = []
-    page.route(pattern, lambda route: held.append(route))
-
-    def release() -> None:
-        wait_until(lambda: page.evaluate("true") and held, what=f"a request for {pattern}")
-        for route in held:
-            route.continue_()
-        page.unroute(pattern)
-
-    return release
 
 
 def pause(page: Page) -> None:

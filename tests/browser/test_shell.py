@@ -19,8 +19,8 @@ from tests.trends.factories import TrendFactory
 
 from .accessibility import violations
 from .conftest import wait_for_stream
+from .held import hold
 from .test_landing import overflow
-from .test_search_fields import hold
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

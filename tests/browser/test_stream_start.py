@@ -16,8 +16,8 @@ from notes.services import memberships
 from tests.notes.factories import make_note
 
 from .conftest import Browse, Watch
+from .held import hold
 from .test_contacts import make_people, make_waiting
-from .test_search_fields import hold
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OpenPage = Callable[[str], tuple[Page, Callable[[], None]]]

@@ -21,8 +21,8 @@ from tests.waiting import wait_until
 
 from ..accessibility import violations
 from ..conftest import PICTURES, Browse, Watch
+from ..held import OldAnswer
 from ..test_landing import overflow
-from ..test_old_answers import OldAnswer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
