@@ -11,7 +11,7 @@ from tests.notes.factories import make_note, share
 from tests.waiting import wait_until
 
 from ..conftest import Browse, Watch
-from ..test_old_answers import OldAnswer, handled
+from ..held import OldAnswer, handled
 from .test_notes_page import card
 
 pytestmark = pytest.mark.django_db(transaction=True)
