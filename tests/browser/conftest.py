@@ -179,6 +179,14 @@ def _open_connections() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if "process_request_thread" in thread.name]
 
 
+def sign_out(page: Page, watch: Watch) -> None:
+    """Sign out in the menu of a page. What the page has requested besides may be refused."""
+    watch.allow("status of 401")
+    page.get_by_role("button", name="Account menu").click()
+    page.locator("#account-menu").get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("link", name="Sign in").first).to_be_visible()
+
+
 def wait_for_stream(page: Page) -> None:
     """Wait until the page receives events."""
     script = "import('/static/atrium/live.js').then(({ live }) => live.open)"

@@ -13,6 +13,7 @@ from accounts.models import Passkey, Totp, User, UserSession
 
 from ..accounts.factors import App, add_passkey, set_up_app
 from ..factories import PASSWORD
+from .conftest import Browse, Watch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,11 +36,13 @@ def enter_password(page: Page, user: User, path: str = "/login/?next=/account/")
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
-def sign_out(page: Page) -> None:
+def forget_session(page: Page, watch: Watch) -> None:
+    """Forget the cookies, as on another device. What the page still requests is refused."""
+    watch.allow("status of 401")
     page.context.clear_cookies()
 
 
-def test_a_passkey_is_registered_and_signs_in_without_a_password(browse: Any, user: User) -> None:
+def test_a_passkey_is_registered_and_signs_in_without_a_password(browse: Browse, watch: Watch, user: User) -> None:
     page = browse("/account/", user=user)
     add_authenticator(page)
     page.get_by_role("link", name="Set up").click()
@@ -53,13 +56,13 @@ def test_a_passkey_is_registered_and_signs_in_without_a_password(browse: Any, us
     page.get_by_role("link", name="I have stored the codes").click()
     expect(page.get_by_text("Laptop", exact=True)).to_be_visible()
 
-    sign_out(page)
+    forget_session(page, watch)
     page.goto("/login/?next=/account/")
     page.get_by_role("button", name="Sign in with a passkey").click()
     expect(page).to_have_url(re.compile("//[^/]+/account/$"))
     assert UserSession.objects.filter(user=user).latest("created_at").signed_in_with == "passkey"
 
-    sign_out(page)
+    forget_session(page, watch)
     enter_password(page, user)
     expect(page.get_by_role("heading", name="Confirm your sign-in")).to_be_visible()
     page.get_by_role("button", name="Use a passkey").click()
@@ -75,7 +78,7 @@ def test_a_passkey_is_registered_and_signs_in_without_a_password(browse: Any, us
     assert not Passkey.objects.exists()
 
 
-def test_an_app_is_set_up_and_a_recovery_code_signs_in(browse: Any, watch: Any, user: User) -> None:
+def test_an_app_is_set_up_and_a_recovery_code_signs_in(browse: Browse, watch: Watch, user: User) -> None:
     page = browse("/account/two-step/", user=user)
     page.get_by_role("button", name="Set up an app").click()
     expect(page.get_by_role("img", name="QR code")).to_be_visible()
@@ -90,14 +93,14 @@ def test_an_app_is_set_up_and_a_recovery_code_signs_in(browse: Any, watch: Any, 
     expect(page.get_by_role("heading", name="Your authenticator app is set up")).to_be_visible()
     codes = page.locator("#recovery-codes").inner_text().split()
 
-    sign_out(page)
+    forget_session(page, watch)
     enter_password(page, user)
     page.get_by_role("textbox", name="Code").fill(codes[0])
     page.get_by_role("button", name="Confirm").click()
     expect(page).to_have_url(re.compile("//[^/]+/account/$"))
     expect(page.get_by_text("9 recovery codes left")).to_be_visible()
 
-    sign_out(page)
+    forget_session(page, watch)
     enter_password(page, user)
     page.get_by_role("textbox", name="Code").fill(codes[0])
     page.get_by_role("button", name="Confirm").click()
@@ -108,7 +111,7 @@ def test_an_app_is_set_up_and_a_recovery_code_signs_in(browse: Any, watch: Any, 
 
 
 @pytest.mark.parametrize("has_factor", [False, True])
-def test_a_change_asks_again_who_is_there(browse: Any, user: User, has_factor: bool) -> None:
+def test_a_change_asks_again_who_is_there(browse: Browse, user: User, has_factor: bool) -> None:
     app = set_up_app(user).app if has_factor else None
     page = browse("/account/two-step/", user=user)
     UserSession.objects.update(authenticated_at=Now() - timedelta(hours=1))
@@ -125,7 +128,7 @@ def test_a_change_asks_again_who_is_there(browse: Any, user: User, has_factor: b
 
 
 def test_staff_without_a_required_factor_set_one_up_before_the_admin_opens(
-    browse: Any, watch: Any, staff: User, settings: Any
+    browse: Browse, watch: Watch, staff: User, settings: Any
 ) -> None:
     settings.MFA_REQUIRED = "staff"
     watch.allow("status of 403")  # the header of the page asks for unread messages
@@ -142,7 +145,7 @@ def test_staff_without_a_required_factor_set_one_up_before_the_admin_opens(
     page.goto("/admin/")
     expect(page).to_have_url(re.compile("//[^/]+/admin/$"))
 
-    sign_out(page)
+    forget_session(page, watch)
     page.goto("/admin/")
     page.locator("input[name=username]").fill(staff.username)
     page.locator("input[name=password]").fill(PASSWORD)
@@ -153,7 +156,9 @@ def test_staff_without_a_required_factor_set_one_up_before_the_admin_opens(
 
 
 @pytest.mark.parametrize("width, dark", [(360, False), (360, True), (1280, False), (1280, True)])
-def test_the_pages_fit_every_window(browse: Any, user: User, width: int, dark: bool, site: str) -> None:
+def test_the_pages_fit_every_window(
+    browse: Browse, watch: Watch, user: User, width: int, dark: bool, site: str
+) -> None:
     page = browse("/account/two-step/", user=user, width=width, dark=dark)
     page.get_by_role("button", name="Set up an app").click()
     pictures = Path(__file__).resolve().parents[2] / "reports" / "browser"
@@ -172,7 +177,7 @@ def test_the_pages_fit_every_window(browse: Any, user: User, width: int, dark: b
     add_passkey(user, "A phone with a long name that somebody typed without thinking of its width", origin=site)
     page.goto("/account/two-step/")
     check("overview")
-    sign_out(page)
+    forget_session(page, watch)
     page.goto("/login/")
     check("login")
     enter_password(page, user)
@@ -180,7 +185,7 @@ def test_the_pages_fit_every_window(browse: Any, user: User, width: int, dark: b
     check("second-step")
 
 
-def test_a_passkey_that_is_refused_by_the_device_is_explained(browse: Any) -> None:
+def test_a_passkey_that_is_refused_by_the_device_is_explained(browse: Browse) -> None:
     page = browse("/login/")
     page.evaluate(
         "() => { navigator.credentials.get = () => Promise.reject(new DOMException('no', 'NotAllowedError')); }"
@@ -190,7 +195,7 @@ def test_a_passkey_that_is_refused_by_the_device_is_explained(browse: Any) -> No
     expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_enabled()
 
 
-def test_two_enrolments_at_once_leave_one_app(browse: Any, user: User) -> None:
+def test_two_enrolments_at_once_leave_one_app(browse: Browse, user: User) -> None:
     first, second = (browse("/account/two-step/", user=user) for _ in range(2))
     for page in (first, second):
         page.get_by_role("button", name="Set up an app").click()

@@ -18,7 +18,7 @@ from tests.notes.factories import make_note
 from tests.trends.factories import TrendFactory
 
 from .accessibility import violations
-from .conftest import wait_for_stream
+from .conftest import sign_out, wait_for_stream
 from .held import hold
 from .test_landing import overflow
 
@@ -58,12 +58,6 @@ def sign_in(page: Page) -> None:
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
-def sign_out(page: Page) -> None:
-    page.get_by_role("button", name="Account menu").click()
-    page.locator("#account-menu").get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("link", name="Sign in").first).to_be_visible()
-
-
 def test_a_visitor_signs_in_and_comes_back_also_after_the_session_has_ended(
     browse: Callable[..., Page], watch: Any, events: Any, ada: User
 ) -> None:
@@ -75,7 +69,7 @@ def test_a_visitor_signs_in_and_comes_back_also_after_the_session_has_ended(
     page.goto("/contacts/?search=ana")
     other = page.context.new_page()
     other.goto("/account/")
-    sign_out(other)
+    sign_out(other, watch)
     page.get_by_text("You are signed out.").locator("..").get_by_role("button", name="Sign in").click()
     sign_in(page)
     expect(page).to_have_url(re.compile(r"/contacts/\?search=ana$"))
@@ -90,7 +84,7 @@ def test_a_page_whose_stream_is_not_open_yet_says_that_its_session_has_ended(
     page.goto("/trends/")
     other = page.context.new_page()
     other.goto("/account/")
-    sign_out(other)
+    sign_out(other, watch)
     open_stream()
     expect(page.get_by_text("You are signed out.")).to_be_visible()
 

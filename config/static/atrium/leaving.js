@@ -2,7 +2,10 @@
 const PATIENCE = 3000; // milliseconds that a sign-out waits for the answers
 
 const senders = [];
-let isSigningOut = false;
+let isWaiting = false;
+
+// While a sign-out is under way: what the page has requested besides may be refused, which is not worth a notice.
+export let isSigningOut = false;
 
 // Call `send({ keepalive: true })` at these moments. Its promise tells when the answers have arrived.
 export function beforeLeaving(send) {
@@ -12,14 +15,15 @@ export function beforeLeaving(send) {
 const sendAll = () => Promise.allSettled(senders.map((send) => send({ keepalive: true })));
 
 addEventListener("pagehide", sendAll);
+addEventListener("pageshow", ({ persisted }) => persisted && (isSigningOut = false)); // "Back" shows the page again
 // Sent beside the sign-out, a request might arrive after it and be refused.
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (form.getAttribute("action") !== "/logout/") return;
   event.preventDefault();
-  if (isSigningOut) return;
-  isSigningOut = true;
+  if (isWaiting) return;
+  isWaiting = isSigningOut = true;
   await Promise.race([sendAll(), new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
-  isSigningOut = false; // a sign-out without a connection can be repeated
+  isWaiting = false; // a sign-out without a connection can be repeated
   form.submit(); // without this event
 });

@@ -1,4 +1,5 @@
 // What every page of a signed-in user has: live events, and the number of unread messages.
+import { isSigningOut } from "./leaving.js";
 import { live } from "./live.js";
 import { atrium } from "./site.js";
 import { toast } from "./toast.js";
@@ -41,7 +42,7 @@ async function whoIsSignedIn() {
 // The page stays: it may contain text that is not saved. The chat has a notice of its own.
 let isSignedOut = false;
 function signedOut() {
-  if (isSignedOut || document.body.classList.contains("app")) return;
+  if (isSignedOut || isSigningOut || document.body.classList.contains("app")) return;
   isSignedOut = true;
   const next = encodeURIComponent(location.pathname + location.search);
   toast("You are signed out.", "warn", 0, { label: "Sign in", run: () => location.assign(`/login/?next=${next}`) });

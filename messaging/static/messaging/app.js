@@ -9,6 +9,7 @@ import { SearchView } from "./search-view.js";
 import { DELETED, EVERYONE, Store } from "./store.js";
 import { announce, ThreadView } from "./thread-view.js";
 import { $, h } from "../atrium/dom.js";
+import { isSigningOut } from "../atrium/leaving.js";
 import { live as stream } from "../atrium/live.js";
 import { NetworkError, atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
@@ -355,6 +356,7 @@ function banner(problem) {
     return;
   }
   const signedOut = problem.status === 401 || problem.status === 403;
+  if (signedOut && isSigningOut) return;
   const text = signedOut
     ? "You are signed out. Your unsent messages are saved and will be sent after you sign in. "
     : problem.status === 429

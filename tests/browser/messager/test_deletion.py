@@ -270,7 +270,7 @@ def test_a_block_can_be_undone_and_removed(open_chat: Browse, ada: User, bob: Us
 
 
 def test_a_refused_block_is_taken_back(open_chat: Browse, watch: Watch, ada: User, bob: User) -> None:
-    watch.allow("status of 404")
+    watch.allow("status of 40[04]")
     page = open_chat(ada, bob)
     page.get_by_role("button", name="Block", exact=True).click()
     page.get_by_role("button", name="Undo blocking").wait_for()
