@@ -49,6 +49,15 @@ export function reconcile(parent, items, describe) {
   if (active?.isConnected && document.activeElement !== active && parent.contains(active)) active.focus({ preventScroll: true });
 }
 
+// For a focus that has to wait for an answer or a frame: returns a function that focuses an element, unless the person has
+// gone elsewhere since. What they type must not end up in another field, or be taken for a key of the page.
+export function focusLater(before = document.activeElement) {
+  return (element) => {
+    const now = document.activeElement;
+    if (now === before || now === document.body) element?.focus({ preventScroll: true });
+  };
+}
+
 // A user's picture, or the first letter of their name if there is no picture or it fails to load.
 export function avatar(person, size = "", online) {
   const letter = (person.username || "?").slice(0, 1);

@@ -1,5 +1,5 @@
 // One contact in a drawer at the side: read, correct, delete.
-import { clock, h, icon } from "../atrium/dom.js";
+import { clock, focusLater, h, icon } from "../atrium/dom.js";
 import { atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 
@@ -100,17 +100,24 @@ export class Drawer {
     this.#say("");
     for (const [field] of FIELDS) this.#error(field, "");
     const { id } = this.contact;
+    const isOpen = () => this.contact?.id === id;
+    const text = () => FIELDS.map(([field]) => this.inputs[field].value).join("\n");
+    const sent = text();
+    const focus = focusLater();
     try {
-      this.saved(await atrium.patch("/contacts/{id}/", { path: { id }, body: changes }));
+      const saved = await atrium.patch("/contacts/{id}/", { path: { id }, body: changes });
+      this.saved(saved);
       toast("Saved.", "ok");
-      if (this.contact?.id === id) {
-        this.close();
-        this.closed();
-      }
+      if (!isOpen()) return;
+      this.contact = saved;
+      if (text() !== sent) return this.#typed(); // what was typed since is not saved yet
+      this.close();
+      this.closed();
     } catch (error) {
+      if (!isOpen()) return toast(`Not saved: ${error.message}`, "warn");
       const known = FIELDS.filter(([field]) => error.fields?.[field]);
       for (const [field] of known) this.#error(field, error.fields[field].join(" "));
-      if (known.length) this.inputs[known[0][0]].focus();
+      if (known.length) focus(this.inputs[known[0][0]]);
       else this.#say(error.status === 404 ? "This contact was deleted." : error.message);
     } finally {
       this.save.removeAttribute("aria-busy");

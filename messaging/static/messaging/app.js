@@ -8,7 +8,7 @@ import { currentRoute, setRoute } from "./route.js";
 import { SearchView } from "./search-view.js";
 import { DELETED, EVERYONE, Store } from "./store.js";
 import { announce, ThreadView } from "./thread-view.js";
-import { $, h } from "../atrium/dom.js";
+import { $, focusLater, h } from "../atrium/dom.js";
 import { isSigningOut } from "../atrium/leaving.js";
 import { live as stream } from "../atrium/live.js";
 import { NetworkError, atrium } from "../atrium/site.js";
@@ -76,9 +76,10 @@ function openFound(code, message = null) {
 // Open the conversation with somebody who is known by their code only.
 async function find(code) {
   search.showError("");
+  const { query } = search;
   try {
     await store.fetchPerson(code);
-    openFound(code);
+    if (search.query === query) openFound(code); // otherwise the person goes on searching
   } catch (error) {
     search.showError(error.status === 404 ? `No user has the code ${code}.` : error.message);
   }
@@ -94,7 +95,7 @@ function searched(text) {
   search.show(text);
 }
 
-async function show() {
+async function show(focus = focusLater()) {
   const { code, message } = (shown = currentRoute());
   if (thread.code !== code) {
     stopEditing();
@@ -122,8 +123,8 @@ async function show() {
       $("body").value = drafts.get(code);
       drawComposer();
     }
-    if (!message && code !== DELETED && matchMedia("(pointer: fine)").matches) $("body").focus();
-    else $("thread-title").focus();
+    if (!message && code !== DELETED && matchMedia("(pointer: fine)").matches) focus($("body"));
+    else focus($("thread-title"));
   }
   list.current = code || null;
   search.current = message ? `${code}/${message}` : null;
@@ -201,13 +202,14 @@ function stopEditing() {
 
 async function saveEdit(body) {
   const message = editing;
+  const focus = focusLater();
   try {
     if (body !== message.body) await store.edit(message.id, body);
-    if (editing === message) stopEditing();
+    if (editing === message && $("body").value.trim() === body) stopEditing(); // what was typed since stays
   } catch (error) {
     toast(`Not saved: ${error.message}`, "warn"); // the text stays in the field
   }
-  $("body").focus();
+  focus($("body"));
 }
 
 $("edit-cancel").addEventListener("click", () => {
@@ -310,12 +312,12 @@ async function start() {
   await store.load();
   loaded = true;
   if (!search.isOpen) search.show(currentRoute().search); // what was typed meanwhile stays
-  show();
+  show(focusLater(document.body));
 }
 
 // Load what could not be loaded without a connection.
 function reopen() {
-  if (currentRoute().code && !thread.code) show();
+  if (currentRoute().code && !thread.code) show(focusLater(document.body));
   else thread.reload();
   search.retry();
 }

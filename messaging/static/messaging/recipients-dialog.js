@@ -1,5 +1,5 @@
 // The dialog for a message to several people. Recipients are chosen from known people or entered by usercode.
-import { $, avatar, h, reconcile } from "../atrium/dom.js";
+import { $, avatar, focusLater, h, reconcile } from "../atrium/dom.js";
 
 const MAX_RECIPIENTS = 100;
 const MAX_LISTED = 100; // people shown at once; the search field narrows the list
@@ -71,13 +71,14 @@ export class RecipientsDialog {
     const code = $("recipients-find").value.trim().toUpperCase();
     if (!code) return;
     const { found } = this.#people();
+    const focus = focusLater();
     try {
       const person = found.length === 1 ? found[0] : await this.store.fetchPerson(code);
       if (person.usercode !== this.store.me.usercode) this.#chosen.add(person.usercode);
-      $("recipients-find").value = "";
+      if ($("recipients-find").value.trim().toUpperCase() === code) $("recipients-find").value = "";
       this.#showError("");
     } catch (error) {
-      this.#showError(error.status === 404 ? `No user has the code ${code}.` : error.message, "recipients-find");
+      this.#showError(error.status === 404 ? `No user has the code ${code}.` : error.message, "recipients-find", focus);
     }
     this.#draw();
   }
@@ -93,11 +94,11 @@ export class RecipientsDialog {
     this.dialog.close();
   }
 
-  #showError(text, field) {
+  #showError(text, field, focus = focusLater()) {
     for (const each of ["recipients-find", "recipients-body"]) $(each).removeAttribute("aria-invalid");
     $("recipients-error").textContent = text;
     if (!field) return;
     $(field).setAttribute("aria-invalid", "true");
-    $(field).focus();
+    focus($(field));
   }
 }

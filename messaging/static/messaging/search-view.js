@@ -1,5 +1,5 @@
 // The search in the left pane. It finds people by name or code, and messages by their text.
-import { $, avatar, clock, h, icon, reconcile } from "../atrium/dom.js";
+import { $, avatar, clock, focusLater, h, icon, reconcile } from "../atrium/dom.js";
 import { fold, matches } from "../atrium/people.js";
 import { NetworkError, atrium, nextQuery } from "../atrium/site.js";
 import { excerpt } from "./excerpt.js";
@@ -167,9 +167,10 @@ export class SearchView {
     const code = this.#strangersCode;
     if (person) return this.open(person.usercode);
     if (code && /\d/.test(code)) return this.find(code);
+    const focus = focusLater();
     await this.#ready;
     if (query !== this.query) return;
-    if (this.#messages.length) $("found-messages").querySelector("button")?.focus();
+    if (this.#messages.length) focus($("found-messages").querySelector("button"));
     else if (code) this.find(code);
   }
 

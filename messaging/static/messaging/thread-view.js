@@ -1,5 +1,5 @@
 // The right pane: one thread, with its messages, oldest first, and the messages that are being sent.
-import { $, avatar, clock, h, icon, reconcile } from "../atrium/dom.js";
+import { $, avatar, clock, focusLater, h, icon, reconcile } from "../atrium/dom.js";
 import { splitLinks } from "./links.js";
 import { DELETABLE, DELETED, EVERYONE } from "./store.js";
 import { toast } from "../atrium/toast.js";
@@ -475,7 +475,7 @@ export class ThreadView {
     this.draw();
     const element = this.#element(`m ${id}`);
     this.box.scrollTop = element.offsetTop - (this.box.clientHeight - element.offsetHeight) / 2;
-    element.focus({ preventScroll: true });
+    focusLater($("thread-title"))(element);
     element.classList.add("target");
     setTimeout(() => element.classList.remove("target"), HIGHLIGHT);
   }

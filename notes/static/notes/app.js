@@ -1,5 +1,5 @@
 // Connects the parts of the notes page: the address says what is shown, the store holds the notes, drafts save them.
-import { $, h, icon } from "../atrium/dom.js";
+import { $, focusLater, h, icon } from "../atrium/dom.js";
 import { live } from "../atrium/live.js";
 import { atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
@@ -68,7 +68,8 @@ function closed(id) {
   if (view.open !== id) return;
   if (history.state?.opened) history.back();
   else go({ open: null }, { replace: true });
-  requestAnimationFrame(() => cards.element(id)?.querySelector("a")?.focus({ preventScroll: true }));
+  const focus = focusLater();
+  requestAnimationFrame(() => focus(cards.element(id)?.querySelector("a")));
 }
 
 addEventListener("popstate", () => apply(viewFrom(new URL(location.href))));
@@ -289,8 +290,9 @@ function act(name) {
   const notes = selection.size ? selection.notes : id ? [store.notes.get(id)] : [];
   const keys = cards.keys;
   const next = keys[keys.indexOf(id) + 1] ?? keys[keys.indexOf(id) - 1];
+  const focus = focusLater();
   actions.run(name, notes);
-  if (id && name !== "pin" && next !== undefined) requestAnimationFrame(() => requestAnimationFrame(() => cards.reveal(next)?.querySelector("a")?.focus({ preventScroll: true })));
+  if (id && name !== "pin" && next !== undefined) requestAnimationFrame(() => requestAnimationFrame(() => focus(cards.reveal(next)?.querySelector("a"))));
 }
 watchKeys({
   j: () => step(1),

@@ -1,5 +1,5 @@
 // Labels: choose those of notes, and edit the list.
-import { h, icon, reconcile } from "../atrium/dom.js";
+import { focusLater, h, icon, reconcile } from "../atrium/dom.js";
 import { atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 import { popup } from "./menus.js";
@@ -33,11 +33,13 @@ export function labelMenu(anchor, store, { state, choose }) {
   };
   const add = async () => {
     try {
-      const label = await createLabel(store, find.value.trim());
+      const name = find.value.trim();
+      const focus = focusLater();
+      const label = await createLabel(store, name);
       await choose(label, true);
-      find.value = "";
+      if (find.value.trim() === name) find.value = "";
       draw();
-      find.focus();
+      focus(find);
     } catch (error) {
       toast(error.message, "warn");
     }
@@ -64,10 +66,13 @@ export function editLabels(store) {
     try {
       await work();
       await store.loadLabels();
+      return true;
     } catch (error) {
       toast(error.message, "warn");
+      return false;
+    } finally {
+      draw();
     }
-    draw();
   };
   // Rows that have not changed keep what is being typed.
   const draw = () => reconcile(list, store.labels, (label) => [String(label.id), JSON.stringify(label), () => row(label)]);
@@ -80,7 +85,7 @@ export function editLabels(store) {
         try {
           await atrium.patch("/labels/{id}/", { path: { id: label.id }, body });
         } catch (error) {
-          field.value = label.name;
+          if (field.value.trim() === body.name) field.value = label.name;
           throw error;
         }
       });
@@ -98,11 +103,11 @@ export function editLabels(store) {
     });
     return h("li.find-row", {}, field, remove);
   };
-  create.addEventListener("submit", (event) => {
+  create.addEventListener("submit", async (event) => {
     event.preventDefault();
     const text = name.value.trim();
     name.value = "";
-    if (text) attempt(() => createLabel(store, text));
+    if (text && !(await attempt(() => createLabel(store, text)))) name.value ||= text;
   });
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);

@@ -1,5 +1,5 @@
 // The dialog that shares a note: who sees it, add somebody by e-mail or usercode, change a role, remove, leave.
-import { avatar, h, icon, reconcile } from "../atrium/dom.js";
+import { avatar, focusLater, h, icon, reconcile } from "../atrium/dom.js";
 import { Loader, atrium } from "../atrium/site.js";
 import { toast } from "../atrium/toast.js";
 
@@ -69,6 +69,7 @@ export function shareDialog(note, { me, changed, leave }) {
     event.preventDefault();
     const text = who.value.trim();
     if (!text) return who.focus();
+    const focus = focusLater();
     const isEmail = text.includes("@");
     let person;
     const done = await attempt(async () => {
@@ -77,9 +78,9 @@ export function shareDialog(note, { me, changed, leave }) {
     who.setAttribute("aria-invalid", String(!done));
     if (done) {
       undoable(`Shared with ${text}.`, () => attempt(() => removeAccess(person)));
-      who.value = "";
+      if (who.value.trim() === text) who.value = "";
     }
-    who.focus();
+    focus(who);
   });
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
