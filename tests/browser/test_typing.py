@@ -50,7 +50,7 @@ def test_a_search_that_is_begun_while_a_note_is_closed(notes: Page) -> None:
     notes.clock.run_for(1000)
     expect(notes.get_by_role("dialog")).to_be_visible()
     notes.keyboard.press("Escape")
-    expect(notes.get_by_role("dialog")).to_have_count(0)
+    expect(notes.locator("dialog.editor")).not_to_be_visible()
     notes.keyboard.press("/")
     notes.clock.run_for(1000)
     expect(notes.locator("#search")).to_be_focused()

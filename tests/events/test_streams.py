@@ -208,7 +208,10 @@ def test_a_client_that_does_not_read_is_disconnected(ada: Person, bob: Person, e
         for _ in range(40):
             events.publish([bob.user.pk, ada.user.pk], "note", {"filler": "x" * 250_000})
         other.wait_for(lambda: len(other.of("note")) == 40, "all events at the client that reads")
-        wait_until(lambda: streams(events_url) == 1, what="the other client disconnected")
+        # On a busy machine the client that reads may be too slow as well.
+        wait_until(
+            lambda: streams(events_url) == (not other.ended.is_set()), what="the client that does not read disconnected"
+        )
 
 
 def test_an_event_whose_body_was_deleted_is_a_resync(

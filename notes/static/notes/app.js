@@ -68,7 +68,7 @@ function closed(id) {
   if (view.open !== id) return;
   if (history.state?.opened) history.back();
   else go({ open: null }, { replace: true });
-  const focus = focusLater();
+  const focus = focusLater(document.body); // where the browser has not found the card, which may be a new element
   requestAnimationFrame(() => focus(cards.element(id)?.querySelector("a")));
 }
 
