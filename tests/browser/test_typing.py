@@ -222,3 +222,35 @@ def test_a_second_recipient_who_is_typed_while_the_first_is_looked_up(browse: Br
     release()
     expect(dialog.get_by_role("status")).to_have_text("1 recipient")
     expect(field).to_have_value("ZZ")
+
+
+def test_a_field_that_is_corrected_while_the_form_is_checked(browse: Browse, watch: Watch, ada: User) -> None:
+    watch.allow("status of 400")
+    page = browse("/register/")
+    name, email, password = page.get_by_label("Username"), page.get_by_label("E-mail address"), "correct horse 5"
+    email.fill("new@example.org")
+    name.fill(ada.username)
+    page.get_by_label("Password", exact=True).fill(password)
+    release = hold(page, "**/register/")
+    name.press("Enter")
+    email.fill("newer@example.org")
+    release()
+    expect(page.get_by_text("This username is taken")).to_be_visible()
+    expect(email).to_have_value("newer@example.org")
+    expect(email).to_be_focused()
+    expect(page.get_by_label("Password", exact=True)).to_have_value(password)
+
+
+def test_a_field_to_which_a_person_goes_before_the_script_is_loaded(browse: Browse, watch: Watch, ada: User) -> None:
+    watch.allow("status of 400")
+    page = browse("/register/")
+    page.get_by_label("Username").fill(ada.username)
+    release = hold(page, "**/atrium/fields.js")
+    page.evaluate("document.querySelector('form[method=post]').submit()")
+    expect(page.get_by_text("This username is taken")).to_be_visible()
+    password = page.get_by_label("Password", exact=True)
+    password.press_sequentially("corr")
+    release()
+    page.get_by_role("button", name="Show the password").wait_for()
+    page.keyboard.type("ect")
+    expect(password).to_have_value("correct")

@@ -1,7 +1,8 @@
 // Forms: show or hide a password, rate a new one, prevent a second submit, and keep typed passwords after an error.
 //
 // The server never writes a password into a page. So a form with a password is sent by fetch() with "Form-Fetch": if the
-// answer contains the form again, with its errors, it replaces the form here and gets the passwords that were typed.
+// answer contains the form again, with its errors, it replaces the form here and gets the passwords that were typed, and
+// what was typed since. The focus stays in a field to which the person has gone meanwhile.
 
 // The default time zone of an account, which the server stores at the first sign-in.
 document.cookie = `time_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=3600; samesite=lax`;
@@ -40,6 +41,7 @@ function addReveal(button) {
 const passwordsOf = (form) => [...form.querySelectorAll("input[autocomplete$=-password]")];
 
 async function send(form) {
+  const sent = { values: new FormData(form), field: document.activeElement };
   let response, text;
   try {
     response = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { "Form-Fetch": "1" } });
@@ -51,16 +53,23 @@ async function send(form) {
   if (target) return location.assign(target);
   const page = new DOMParser().parseFromString(text, "text/html");
   const again = [...page.forms].find((each) => each.getAttribute("action") === form.getAttribute("action") && passwordsOf(each).length);
-  if (!response.ok && again) replaceForm(form, document.importNode(again, true));
+  if (!response.ok && again) replaceForm(form, document.importNode(again, true), sent);
   else if (page.querySelector("main")) replacePage(page);
   else report(form, `The server answered with status ${response.status}. Try again later.`);
 }
 
-function replaceForm(form, fresh) {
-  for (const { name, value } of passwordsOf(form)) fresh.elements.namedItem(name).value = value;
+function replaceForm(form, fresh, sent) {
+  const passwords = passwordsOf(form);
+  for (const field of form.querySelectorAll("input:not([type=hidden], [type=checkbox], [type=radio])")) {
+    const { name, value } = field;
+    if (passwords.includes(field) || value !== sent.values.get(name)) fresh.elements.namedItem(name).value = value;
+  }
+  const { activeElement } = document;
+  const isTyping = activeElement !== sent.field && activeElement.matches("input") && form.contains(activeElement);
+  const field = isTyping ? fresh.elements.namedItem(activeElement.name) : fresh.querySelector("[aria-invalid=true]");
   form.replaceWith(fresh);
   prepare(fresh);
-  (fresh.querySelector("[aria-invalid=true]") ?? passwordsOf(fresh)[0]).focus();
+  (field ?? passwordsOf(fresh)[0]).focus();
 }
 
 function replacePage(page) {
@@ -94,4 +103,4 @@ addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) allowSubmit(form);
 });
 
-document.querySelector("[aria-invalid=true]")?.focus();
+if (document.activeElement === document.body) document.querySelector("[aria-invalid=true]")?.focus();

@@ -20,7 +20,7 @@ export class NoteForm {
   #reading = false;
   #listeners = new AbortController();
 
-  constructor(draft, { readOnly = false, reading = false, autofocus = false } = {}) {
+  constructor(draft, { readOnly = false, reading = false } = {}) {
     this.draft = draft;
     this.readOnly = readOnly;
     this.title = h("input.note-title", { type: "text", placeholder: "Title", "aria-label": "Title", maxLength: maxTitle, readOnly, autocomplete: "off" });
@@ -46,7 +46,6 @@ export class NoteForm {
     draft.addEventListener("state", () => this.#showState(), { signal });
     this.show();
     if (reading && draft.content.body) this.read(true);
-    if (autofocus) requestAnimationFrame(() => this.focus());
   }
 
   // Show the draft's content where it differs from what is shown.
