@@ -37,8 +37,13 @@ def log(page: Page) -> Locator:
     return page.get_by_role("log")
 
 
+def messages_in(page: Page) -> Locator:
+    """The texts of the conversation that is shown, to wait for them."""
+    return log(page).locator(".text")
+
+
 def texts(page: Page) -> list[str]:
-    return log(page).locator(".text").all_inner_texts()
+    return messages_in(page).all_inner_texts()
 
 
 def send(sender: User, to: User, *bodies: str) -> list[Message]:

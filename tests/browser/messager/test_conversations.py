@@ -14,7 +14,7 @@ from tests.factories import PASSWORD
 from tests.waiting import wait_until
 
 from ..conftest import Browse, Watch
-from .steps import conversation, log, online, screenshot, send, texts, write
+from .steps import conversation, log, messages_in, online, screenshot, send, texts, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,7 +55,7 @@ def test_three_people_in_three_browsers(events: Popen, worker: Popen, browse: Br
     again.goto("/messager/")
     conversation(again, "ada").click()
     expect(log(again)).to_contain_text("Thank you")
-    assert texts(again) == ["Good morning, everybody", "Only for you", "Thank you"]
+    expect(messages_in(again)).to_have_text(["Good morning, everybody", "Only for you", "Thank you"])
 
 
 def test_the_session_survives_a_browser_restart(
@@ -78,12 +78,12 @@ def test_older_messages_load_while_scrolling_up(events: Popen, browse: Browse, a
     send(bob, ada, *(f"message {n}" for n in range(130)))
     page = browse(f"/messager/#{ada.usercode}", user=bob)
     expect(log(page)).to_contain_text("message 129")
-    assert len(texts(page)) == 50
+    expect(messages_in(page)).to_have_count(50)
     box = page.locator("#log-box")
     for expected in (100, 130):
         box.evaluate("box => box.scrollTop = 0")
-        expect(log(page).locator(".text")).to_have_count(expected)
-    assert texts(page) == [f"message {n}" for n in range(130)]
+        expect(messages_in(page)).to_have_count(expected)
+    expect(messages_in(page)).to_have_text([f"message {n}" for n in range(130)])
     assert box.evaluate("box => box.scrollTop") > 500, "the scroll position was kept"
     box.evaluate("box => box.scrollTop = 0")
     expect(page.get_by_text("Beginning of the conversation")).to_be_visible()
@@ -120,7 +120,7 @@ def test_a_long_thread_scrolls_inside_its_own_box(events: Popen, browse: Browse,
 def test_html_in_a_message_is_shown_as_text(events: Popen, browse: Browse, ada: User, bob: User) -> None:
     send(ada, bob, *XSS)
     page = browse(f"/messager/#{ada.usercode}", user=bob)
-    expect(log(page).locator(".text")).to_have_count(len(XSS))
+    expect(messages_in(page)).to_have_count(len(XSS))
     assert texts(page) == XSS
     assert log(page).locator("script, img, svg[onload], iframe, a, style, form").count() == 0
     assert page.title().endswith("Messages · Atrium")
@@ -139,7 +139,7 @@ def test_messages_of_deleted_accounts_are_read_only(
     screenshot(page, "deleted-accounts-list")
     conversation(page, "Deleted accounts").click()
     expect(log(page)).to_contain_text("A deleted account")
-    assert texts(page) == ["I am leaving", "Farewell"]
+    expect(messages_in(page)).to_have_text(["I am leaving", "Farewell"])
     expect(page.get_by_role("button", name="Send")).to_be_hidden()
     expect(page.get_by_role("button", name="Block")).to_be_hidden()
     screenshot(page, "deleted-accounts")

@@ -22,7 +22,7 @@ from tests.factories import UserFactory
 from tests.waiting import wait_until
 
 from ..conftest import BACKEND, PROGRAM, Browse, Watch, arguments
-from .steps import conversation, hold_responses, log, online, screenshot, send, texts, write
+from .steps import conversation, hold_responses, log, messages_in, online, screenshot, send, texts, write
 
 DELETE = "Delete this message for everyone"
 UNDO = "Undo deleting this message"
@@ -95,12 +95,12 @@ def test_a_deletion_is_undone_by_keyboard(open_chat: Browse, ada: User, bob: Use
     expect(page.locator("#announcer")).to_have_text("Message deleted. You can undo it for 7 seconds.")
     expect(conversation(page, "bob")).to_contain_text("Message deleted")
     screenshot(page, "undo")
-    assert texts(page) == []
+    expect(messages_in(page)).to_have_text([])
     page.keyboard.press("Enter")
     expect(delete).to_be_focused()
     expect(conversation(page, "bob")).to_contain_text("Oops")
     end_undo_time(page)
-    assert texts(page) == ["Oops"]
+    expect(messages_in(page)).to_have_text(["Oops"])
     assert not is_deleted(message)
 
 
@@ -123,7 +123,7 @@ def test_one_of_two_deletions_is_undone(open_chat: Browse, ada: User, bob: User)
     delete_last(page, "one")
     delete_last(page, "two")
     page.get_by_role("button", name=UNDO).first.click()
-    expect(log(page).locator(".text")).to_have_text(["one"])
+    expect(messages_in(page)).to_have_text(["one"])
     end_undo_time(page)
     wait_until(lambda: page.evaluate("true") and is_deleted(two), what="the second deletion")
     assert not is_deleted(one)
@@ -199,7 +199,7 @@ def test_a_deletion_without_a_connection_is_pending_and_sent_later(
     pending = item(page, "Will be deleted when you are online again")
     expect(pending).to_have_count(2)
     pending.first.get_by_role("button", name=UNDO).click()
-    expect(log(page).locator(".text")).to_have_text(["one"])
+    expect(messages_in(page)).to_have_text(["one"])
     page.context.set_offline(False)
     wait_until(lambda: page.evaluate("true") and is_deleted(two), what="the deletion")
     expect(pending).to_have_count(0)
@@ -241,7 +241,7 @@ def test_a_refused_deletion_shows_the_message_again(open_chat: Browse, watch: Wa
     Message.objects.update(created_at=Now() - timedelta(minutes=16))
     end_undo_time(page)
     expect(page.locator("#toasts")).to_contain_text("Not deleted: A message can only be deleted within 15 minutes")
-    assert texts(page) == ["Oops"]
+    expect(messages_in(page)).to_have_text(["Oops"])
     assert not is_deleted(message)
 
 
@@ -299,7 +299,7 @@ def test_deletions_missed_by_the_stream_are_shown_after_a_resync(
     expect(log(page)).to_contain_text("Message deleted")
     expect(conversation(page, "eve2")).to_contain_text("Message deleted")
     expect(conversation(page, "eve2")).not_to_contain_text("unread")
-    assert texts(page) == ["This stays"]
+    expect(messages_in(page)).to_have_text(["This stays"])
 
 
 def test_deletions_before_the_first_connection_of_the_stream_are_shown(
@@ -328,7 +328,7 @@ def test_a_late_event_does_not_restore_a_deleted_message(events: Popen, browse: 
     publish([bob.pk], "message", late)
     send(ada, bob, "The next message")
     expect(log(page)).to_contain_text("The next message")
-    assert texts(page) == ["The next message"]
+    expect(messages_in(page)).to_have_text(["The next message"])
 
 
 def test_a_late_page_does_not_restore_a_deleted_message(events: Popen, browse: Browse, ada: User, bob: User) -> None:
@@ -342,7 +342,7 @@ def test_a_late_page_does_not_restore_a_deleted_message(events: Popen, browse: B
     for route, answer in requests:
         route.fulfill(response=answer)
     expect(log(page)).to_contain_text("Message deleted")
-    assert texts(page) == []
+    expect(messages_in(page)).to_have_text([])
 
 
 def test_a_failed_read_request_does_not_restore_a_deleted_message(
@@ -360,4 +360,4 @@ def test_a_failed_read_request_does_not_restore_a_deleted_message(
         route.abort()
     send(ada, bob, "The next message")
     expect(log(page)).to_contain_text("The next message")
-    assert texts(page) == ["The next message"]
+    expect(messages_in(page)).to_have_text(["The next message"])

@@ -17,7 +17,7 @@ from tests.factories import PASSWORD
 from tests.waiting import wait_until
 
 from ..conftest import BACKEND, Browse, Watch
-from .steps import conversation, insert_messages, log, online, screenshot, send, texts, write
+from .steps import conversation, insert_messages, log, messages_in, online, screenshot, send, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,7 +76,7 @@ def test_a_thread_opened_offline_loads_after_reconnecting(
     conversation(page, "bob").click()
     expect(log(page).get_by_role("alert")).to_contain_text("could not be loaded")
     page.context.set_offline(False)
-    expect(log(page).locator(".text")).to_have_text(["Are you there?"])
+    expect(messages_in(page)).to_have_text(["Are you there?"])
     expect(log(page).get_by_role("alert")).to_be_hidden()
 
 
@@ -103,7 +103,7 @@ def test_older_messages_load_after_reconnecting(
     log(page).evaluate("box => box.scrollTop = 0")
     expect(log(page).get_by_role("alert")).to_contain_text("could not be loaded")
     page.context.set_offline(False)
-    expect(log(page).locator(".text")).to_have_count(60)
+    expect(messages_in(page)).to_have_count(60)
 
 
 def test_a_lost_response_does_not_create_a_second_message(
@@ -128,7 +128,7 @@ def test_a_lost_response_does_not_create_a_second_message(
     wait_until(lambda: page.evaluate("true") and lost, what="the lost response")
     expect(log(page).get_by_title("Sent")).to_have_count(1)
     wait_until(lambda: page.evaluate("localStorage.length") == 0, what="the message to leave the outbox")
-    assert texts(page) == ["once"]
+    expect(messages_in(page)).to_have_text(["once"])
     assert Message.objects.count() == 1
 
 
@@ -142,7 +142,7 @@ def test_an_unsent_message_survives_a_reload(events: Popen, browse: Browse, watc
     page.unroute_all()
     page.reload()
     expect(log(page).get_by_title("Sent")).to_have_count(1)
-    assert texts(page) == ["hold on"]
+    expect(messages_in(page)).to_have_text(["hold on"])
     assert Message.objects.count() == 1
 
 
@@ -238,4 +238,4 @@ def test_the_page_recovers_from_a_killed_events_process(
     expect(page.locator("#banner")).to_be_hidden()
     send(ada, bob, "three")
     expect(log(page)).to_contain_text("three")
-    assert texts(page) == ["one", "two", "three"]
+    expect(messages_in(page)).to_have_text(["one", "two", "three"])

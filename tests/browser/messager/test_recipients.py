@@ -10,7 +10,7 @@ from messaging.models import Message
 from tests.factories import UserFactory
 
 from ..conftest import Browse, Watch
-from .steps import conversation, log, online, screenshot, select_recipient, send, texts
+from .steps import conversation, log, messages_in, online, screenshot, select_recipient, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,7 +31,7 @@ def test_a_message_to_several_people_is_in_each_conversation(events: Popen, brow
     for page in (bob, eve):
         conversation(page, "ada").click()
         expect(log(page)).to_contain_text("to 2 people")
-        assert texts(page) == ["To the two of you"]
+        expect(messages_in(page)).to_have_text(["To the two of you"])
     expect(log(ada).get_by_title("Read", exact=True)).to_be_visible()
     conversation(ada, "eve").click()
     expect(ada.get_by_role("heading", name="eve")).to_be_visible()
@@ -89,7 +89,7 @@ def test_a_message_to_several_people_written_offline_is_sent_after_reconnecting(
     assert Message.objects.count() == 2
     page.context.set_offline(False)
     expect(page.get_by_text("Sent to bob, eve.")).to_be_visible(timeout=20_000)
-    assert texts(page) == ["Hello", "in the tunnel"]
+    expect(messages_in(page)).to_have_text(["Hello", "in the tunnel"])
     assert Message.objects.count() == 3
 
 

@@ -11,7 +11,7 @@ from messaging.services.deletion import delete_message
 from tests.waiting import wait_until
 
 from ..conftest import Browse
-from .steps import conversation, insert_messages, log, screenshot, send, texts
+from .steps import conversation, insert_messages, log, messages_in, screenshot, send, texts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -142,7 +142,7 @@ NOT_LINKS = [
 def test_addresses_in_messages_are_links(events: Popen, browse: Browse, ada: User, bob: User) -> None:
     send(ada, bob, *LINKS, *NOT_LINKS)
     page = browse(f"/messager/#{ada.usercode}", user=bob)
-    expect(log(page).locator(".text")).to_have_count(len(LINKS) + len(NOT_LINKS))
+    expect(messages_in(page)).to_have_count(len(LINKS) + len(NOT_LINKS))
     assert texts(page) == [*LINKS, *NOT_LINKS]
     links = log(page).get_by_role("link")
     assert [links.nth(n).evaluate("link => link.href") for n in range(links.count())] == list(LINKS.values())
