@@ -63,6 +63,19 @@ def test_a_message_in_a_conversation(browse: Browse, events: Popen, watch: Watch
     expect(page.get_by_role("log").get_by_text("Second")).to_be_visible()
 
 
+def test_a_message_in_a_conversation_that_was_opened_before_the_data_was_loaded(
+    open_before_the_stream: OpenPage, ada: User, bob: User
+) -> None:
+    sending.send_message(sender=bob, body="First", usercodes=[ada.usercode])
+    page, open_stream = open_before_the_stream("/messager/")
+    page.locator("#search").fill(bob.usercode)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("log").get_by_text("First")).to_be_visible()
+    sending.send_message(sender=bob, body="Second", usercodes=[ada.usercode])
+    open_stream()
+    expect(page.get_by_role("log").get_by_text("Second")).to_be_visible()
+
+
 def test_a_note(open_before_the_stream: OpenPage, ada: User) -> None:
     make_note(ada, title="First")
     page, open_stream = open_before_the_stream("/notes/")

@@ -58,6 +58,7 @@ export class Store extends EventTarget {
       this.refreshUnread(),
       this.refreshBlocks(),
     ]);
+    this.threads.clear(); // one that was opened before lacks what came until the stream was open
     this.#addConversations(conversations);
     for (const message of orphans.results) this.conversations.set(DELETED, message);
     this.changed("conversations");
