@@ -60,9 +60,9 @@ async function send(form) {
 
 function replaceForm(form, fresh, sent) {
   const passwords = passwordsOf(form);
-  for (const field of form.querySelectorAll("input:not([type=hidden], [type=checkbox], [type=radio])")) {
-    const { name, value } = field;
-    if (passwords.includes(field) || value !== sent.values.get(name)) fresh.elements.namedItem(name).value = value;
+  for (const field of form.querySelectorAll("input[name]:not([type=hidden], [type=checkbox], [type=radio], [type=file])")) {
+    const [{ name, value }, again] = [field, fresh.elements.namedItem(field.name)];
+    if (again && (passwords.includes(field) || value !== sent.values.get(name))) again.value = value;
   }
   const { activeElement } = document;
   const isTyping = activeElement !== sent.field && activeElement.matches("input") && form.contains(activeElement);
