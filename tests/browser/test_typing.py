@@ -45,6 +45,18 @@ def test_a_note_that_is_written_while_another_one_is_archived(notes: Page) -> No
     wait_until(lambda: Membership.objects.filter(archived=True).count() == 1, what="one note in the archive")
 
 
+def test_the_next_note_gets_the_focus_also_where_the_archived_one_stays(browse: Browse, ada: User) -> None:
+    for title in ("Milk two", "Milk one"):
+        make_note(ada, title=title, body="")
+    page = browse("/notes/?q=milk", user=ada)
+    first, second = (page.get_by_role("article", name=title).get_by_role("link") for title in ("Milk one", "Milk two"))
+    first.focus()
+    page.keyboard.press("e")
+    wait_until(lambda: Membership.objects.filter(archived=True).count() == 1, what="one note in the archive")
+    expect(second).to_be_focused()
+    expect(first).to_be_visible()
+
+
 def test_a_search_that_is_begun_while_a_note_is_closed(notes: Page) -> None:
     notes.get_by_role("article").first.get_by_role("link").click()
     notes.clock.run_for(1000)

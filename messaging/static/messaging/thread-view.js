@@ -475,7 +475,7 @@ export class ThreadView {
     this.draw();
     const element = this.#element(`m ${id}`);
     this.box.scrollTop = element.offsetTop - (this.box.clientHeight - element.offsetHeight) / 2;
-    focusLater($("thread-title"))(element);
+    focusLater($("thread-title"))(element); // the title got the focus while the message was loaded
     element.classList.add("target");
     setTimeout(() => element.classList.remove("target"), HIGHLIGHT);
   }

@@ -290,13 +290,9 @@ function act(name) {
   const notes = selection.size ? selection.notes : id ? [store.notes.get(id)] : [];
   const keys = cards.keys;
   const next = keys[keys.indexOf(id) + 1] ?? keys[keys.indexOf(id) - 1];
+  const focus = focusLater();
   actions.run(name, notes);
-  if (!id || name === "pin" || next === undefined) return;
-  const focus = () => {
-    const stays = focusedId() === id; // also where its card was drawn again
-    focusLater(stays ? document.activeElement : document.body)(cards.reveal(next)?.querySelector("a"));
-  };
-  requestAnimationFrame(() => requestAnimationFrame(focus));
+  if (id && name !== "pin" && next !== undefined) requestAnimationFrame(() => requestAnimationFrame(() => focus(cards.reveal(next)?.querySelector("a"))));
 }
 watchKeys({
   j: () => step(1),
