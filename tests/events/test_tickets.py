@@ -45,7 +45,7 @@ def test_a_ticket_of_an_ended_session_is_refused(events_url: str, api: Client, u
     assert client.post("/api/v1/auth/logout/", {"refresh": refresh}, format="json").status_code == 204
     answer = requests.get(url, stream=True, timeout=5)
     assert answer.status_code == 401
-    assert streams(events_url) == 0
+    wait_until(lambda: streams(events_url) == 0, what="no stream: it is removed after the answer")
     assert requests.get(ticket(Person(user, Client().as_user(user)), wait=0), timeout=5).status_code == 200
 
 
